@@ -1,0 +1,1 @@
+"""The desk: what we know and what we decide. Knows neither the screen nor any driver."""

@@ -1,0 +1,53 @@
+"""PostgreSQL 12 and newer: sessions and locks, traffic, replication, statements. It reads, nothing else."""
+
+from probes.postgres.address import PostgresSettings
+from probes.postgres.facts import (
+    Archiver,
+    Connections,
+    Crowd,
+    Database,
+    Horizon,
+    Knot,
+    Login,
+    PostgresFacts,
+    Prepared,
+    Progress,
+    Replica,
+    ReplicationSlot,
+    Server,
+    Session,
+    Standby,
+    Statement,
+    Statements,
+    Traffic,
+    Wait,
+    Wraparound,
+)
+from probes.postgres.gauges import measured
+from probes.postgres.read import PostgresProbe
+
+__all__ = [
+    "Archiver",
+    "Connections",
+    "Crowd",
+    "Database",
+    "Horizon",
+    "Knot",
+    "Login",
+    "PostgresFacts",
+    "PostgresProbe",
+    "PostgresSettings",
+    "Prepared",
+    "Progress",
+    "Replica",
+    "ReplicationSlot",
+    "Server",
+    "Session",
+    "Standby",
+    "Statement",
+    "Statements",
+    "Traffic",
+    "Wait",
+    "Wraparound",
+    "measured",
+]

@@ -1,0 +1,1 @@
+"""Pictures of the real application, and the script that takes them."""

@@ -1,0 +1,202 @@
+"""The web application: health, metrics, and campaigns read from PostgreSQL through a cache in Redis.
+
+What is wrong with it lives in its memory, so that a restart truly cures it. Listens on loopback only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+import redis.asyncio
+
+from systems.newsletter.place import Place
+from systems.newsletter.world import end_with_manager, log
+
+VERSION: Final = "2.7.1"
+
+LEAK_STEP: Final = 6 * 1024 * 1024
+"""Bytes that the leak takes at once."""
+
+LEAK_BEAT: Final = 0.25
+"""Seconds between two steps of the leak."""
+
+LEAK_DRAG: Final = 0.08
+"""Seconds by which each step makes the health check slower."""
+
+LEAK_MOST: Final = 200 * 1024 * 1024
+"""Bytes at which it stops taking more: a demonstration must not harm its machine."""
+
+TOLD: Final = 50
+"""Requests for which there is one line in the log."""
+
+KEPT: Final = 60
+"""Seconds the cache keeps a campaign."""
+
+UNHAPPY = (OSError, TimeoutError, psycopg.Error, redis.RedisError)
+"""What a neighbour's trouble raises."""
+
+_JSON: Final = "application/json"
+_METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Application:
+    """Answers requests; holds one connection to each neighbour."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.began = time.monotonic()
+        self.cache = redis.asyncio.Redis.from_url(place.queue_url, socket_timeout=2, socket_connect_timeout=2)
+        self.database: psycopg.AsyncConnection[Any] | None = None
+        self.lock = asyncio.Lock()
+        self.leaked: list[bytearray] = []
+        self.served: dict[int, int] = {}
+        """Requests answered, by status."""
+        self.misses = 0
+        for fault in ("cache-misses", "memory-leak"):
+            place.over(fault)  # a restart cures both
+
+    async def query(self, text: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask PostgreSQL; a broken connection is opened anew by the next request."""
+        async with asyncio.timeout(3), self.lock:
+            if self.database is None or self.database.closed:
+                keywords: Any = self.place.database("newsletter-app")
+                self.database = await psycopg.AsyncConnection.connect(autocommit=True, **keywords)
+            try:
+                cursor = await self.database.execute(text.encode(), values)
+                return await cursor.fetchall()
+            except BaseException:
+                await self.database.close()
+                raise
+
+    async def campaigns(self, numbers: Iterable[int]) -> bytes:
+        """Campaigns with their figures; from the cache what is there, the rest from PostgreSQL."""
+        keys = {number: self._key(number) for number in numbers}
+        found: dict[int, Any] = dict(zip(keys, await self.cache.mget(keys.values()), strict=True))
+        if absent := [number for number, body in found.items() if body is None]:
+            self.misses += len(absent)
+            rows = await self.query(
+                "SELECT c.id, c.name, count(e.id) FROM campaigns c LEFT JOIN email_events e ON e.campaign_id = c.id"
+                " WHERE c.id = ANY(%s) GROUP BY c.id",
+                absent,
+            )
+            found |= {row[0]: json.dumps({"name": row[1], "events": row[2]}).encode() for row in rows}
+            await self._keep({keys[number]: body for number in absent if (body := found[number])})
+        return json.dumps([json.loads(body) for body in found.values() if body]).encode()
+
+    def _key(self, number: int) -> str:
+        """Under the fault a key nobody has ever used, as a key with a time in it would be."""
+        mark = f":{time.monotonic_ns()}" if self.place.on("cache-misses") else ""
+        return f"cache:campaign:{number}{mark}"
+
+    async def _keep(self, bodies: dict[str, bytes]) -> None:
+        async with self.cache.pipeline(transaction=False) as pipe:
+            for key, body in bodies.items():
+                pipe.set(key, body, ex=5 if key.count(":") > 2 else KEPT)
+            await pipe.execute()
+
+    async def health(self) -> tuple[int, bytes]:
+        """Every dependency asked; 503 with the same body when one fails."""
+        checks = {
+            "database": await self._check(lambda: self.query("SELECT 1")),
+            "redis": await self._check(self.cache.ping),
+            "queue": await self._check(lambda: self.cache.llen("bull:campaign-emails:wait")),
+            "storage": await self._check(lambda: asyncio.to_thread(self._store)),
+        }
+        if self.leaked:
+            await asyncio.sleep(min(1.9, len(self.leaked) * LEAK_DRAG))  # as a collector under pressure would
+        well = all(check["status"] == "healthy" for check in checks.values())
+        body = {
+            "status": "healthy" if well else "unhealthy",
+            "timestamp": datetime.now(UTC).isoformat(),
+            "uptime": round(time.monotonic() - self.began, 1),
+            "version": VERSION,
+            "environment": "demo",
+            "checks": checks,
+        }
+        return (200 if well else 503), json.dumps(body).encode()
+
+    def _store(self) -> None:
+        """Write a file and remove it."""
+        path = self.place.folder / "storage-check"
+        path.write_bytes(b"x")
+        path.unlink(missing_ok=True)
+
+    async def _check(self, ask: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
+        began = time.perf_counter()
+        try:
+            await ask()
+        except UNHAPPY as error:
+            return {"status": "unhealthy", "error": type(error).__name__}
+        return {"status": "healthy", "latency_ms": round((time.perf_counter() - began) * 1000, 2)}
+
+    def metrics(self) -> bytes:
+        """Our own figures, in the Prometheus text format."""
+        lines = ["# HELP http_requests_total Requests answered.", "# TYPE http_requests_total counter"]
+        lines += [f'http_requests_total{{status="{status}"}} {count}' for status, count in sorted(self.served.items())]
+        lines += ["# HELP cache_misses_total Campaigns the cache did not have.", "# TYPE cache_misses_total counter"]
+        lines += [f"cache_misses_total {self.misses}"]
+        lines += ["# HELP uptime_seconds Time since the start.", "# TYPE uptime_seconds gauge"]
+        lines += [f"uptime_seconds {time.monotonic() - self.began:.1f}", ""]
+        return "\n".join(lines).encode()
+
+    async def leak(self) -> None:
+        """Grow while the fault is on; shrink when it is healed from outside."""
+        while True:
+            await asyncio.sleep(LEAK_BEAT)
+            if self.place.on("memory-leak"):
+                if len(self.leaked) * LEAK_STEP < LEAK_MOST:
+                    self.leaked.append(bytearray(b"x") * LEAK_STEP)
+            elif self.leaked:
+                self.leaked.clear()
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, one request."""
+        try:
+            async with asyncio.timeout(5):
+                request = (await reader.readuntil(b"\r\n\r\n")).split(b" ")
+                status, kind, body = await self._route(request[1].decode("ascii", "replace"))
+        except (*UNHAPPY, EOFError, IndexError, ValueError, asyncio.LimitOverrunError) as error:
+            status, kind, body = 500, _JSON, json.dumps({"error": type(error).__name__}).encode()
+            log("ERROR", f"{type(error).__name__} while answering a request")
+        self.served[status] = self.served.get(status, 0) + 1
+        if (answered := sum(self.served.values())) % TOLD == 0:
+            log("INFO", f"{answered} requests answered, {self.misses} campaigns were not in the cache")
+        words = {200: "OK", 404: "Not Found", 503: "Service Unavailable"}.get(status, "Error")
+        head = f"HTTP/1.1 {status} {words}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+        writer.write(head.encode() + b"Connection: close\r\n\r\n" + body)
+        writer.close()
+
+    async def _route(self, path: str) -> tuple[int, str, bytes]:
+        if path == "/api/health":
+            status, body = await self.health()
+            return status, _JSON, body
+        if path == "/metrics":
+            return 200, _METRICS, self.metrics()
+        if path == "/api/campaigns":
+            return 200, _JSON, await self.campaigns(range(1, 41))
+        if path.startswith("/api/campaigns/"):
+            return 200, _JSON, await self.campaigns([int(path.rpartition("/")[2])])
+        return 404, _JSON, b'{"error": "not found"}'
+
+
+async def main(place: Place) -> None:
+    """Serve until ended."""
+    application = Application(place)
+    server = await asyncio.start_server(application.answer, "127.0.0.1", place.web)
+    log("INFO", f"newsletter-app {VERSION} listening on port {place.web}")
+    async with server, asyncio.TaskGroup() as group:
+        group.create_task(application.leak())
+        group.create_task(server.serve_forever())
+
+
+if __name__ == "__main__":
+    place = Place.of(sys.argv)
+    end_with_manager(place.folder)
+    asyncio.run(main(place))

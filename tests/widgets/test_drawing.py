@@ -1,0 +1,361 @@
+"""Lines, the overview's layout, and the two widgets that paint them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import get_character_cell_size
+from textual.app import App, ComposeResult
+from textual.geometry import Region
+
+from desk.board import Board
+from desk.rules import Alert
+from probes.base import Cause, Failure, GaugeKey, SafeText, Severity, Snapshot
+from tests.toys import StillClock, Thing, ToyFacts, ToyPanel, target
+from widgets.draw.marks import bar, plain, spark
+from widgets.lines import Line, Span, Tone, fit, line, width_of
+from widgets.lineview import LineView
+from widgets.overview import Block, Entry, Heading, attention, banner, draw, footer, key_of, parts_of
+from widgets.panel import Column, Table
+from widgets.table import KeyedTable, ordered
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def text(one: Line) -> str:
+    return "".join(span.text for span in one.spans)
+
+
+def entry(
+    name: str = "shelf", things: int = 3, severity: Severity | None = None, failure: Cause | None = None
+) -> Entry:
+    clock = StillClock()
+    board = Board([target(name)], clock)
+    if things >= 0:
+        facts = ToyFacts(tuple(Thing(f"thing {number}", number) for number in range(things)))
+        board.take(Snapshot(name, NOW, 0.0, facts, {GaugeKey("things"): things}))
+    if failure is not None:
+        board.take(Failure(name, NOW, failure, SafeText("not today"), SafeText("try tomorrow")))
+    alerts = () if severity is None else (Alert(name, "many", severity, "things", (), "too many", 990.0, NOW),)
+    return Entry(board.slot(name), ToyPanel(), board.series(name), alerts)
+
+
+class TestSketch:
+    def test_a_reading_is_drawn_once_for_each_width(self) -> None:
+        one = entry()
+        assert one.brief(40) is one.brief(40)
+        assert one.brief(30) is not one.brief(40)
+
+    def test_another_reading_or_another_alert_is_drawn_anew(self) -> None:
+        first, other = entry(things=3), entry(things=4)
+        assert text(line(*replace(other, sketch=first.sketch).headline())) == "4 things"
+        assert text(line(*first.headline())) == "3 things"
+        worse = replace(first, alerts=entry(severity=Severity.CRITICAL).alerts)
+        assert worse.brief(40) is not first.brief(40)
+
+
+class TestMarks:
+    def test_silence_does_not_look_like_idleness(self) -> None:
+        assert spark([0, None, 0], 3) == "▁ ▁"
+
+    @given(st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False), max_size=50), st.integers(0, 60))
+    def test_a_sparkline_has_just_its_width(self, values: list[float | None], width: int) -> None:
+        assert len(spark(values, width)) == width
+
+    @given(st.none() | st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 60))
+    def test_a_bar_has_just_its_width(self, share: float | None, width: int) -> None:
+        assert len(bar(share, width)) == width
+
+    @given(st.text(alphabet=st.characters(categories=["L", "M", "N", "P", "S"]), max_size=60))
+    def test_the_ascii_form_is_ascii_and_as_wide(self, raw: str) -> None:
+        assert plain(raw).isascii()
+        assert len(plain(raw)) == sum(map(get_character_cell_size, raw))
+
+    @given(st.text(alphabet=st.characters(categories=["L", "N", "P", "S"]), max_size=40), st.integers(0, 30))
+    def test_fitting_gives_just_the_width(self, raw: str, width: int) -> None:
+        assert width_of([fit(raw, width)]) == width
+
+
+class TestOverview:
+    @pytest.mark.parametrize("height", [1, 3, 5, 8, 20, 60])
+    @pytest.mark.parametrize("width", [60, 80, 160, 250])
+    def test_it_never_takes_more_than_its_room(self, width: int, height: int) -> None:
+        blocks = [
+            Block("TOYS", 1, (entry(things=9),)),
+            Block("MORE", 2, (entry("box"), entry("bag", failure=Cause.RESET))),
+        ]
+        lines = draw(blocks, width, height, 1000.0)
+        assert len(lines) <= height
+        assert all(width_of(one.spans[:-1]) <= width for one in lines)
+
+    def test_every_block_has_its_title_even_when_the_room_is_small(self) -> None:
+        blocks = [Block(f"B{number}", number, (entry(f"t{number}", things=9),)) for number in range(1, 6)]
+        shown = "\n".join(map(text, draw(blocks, 60, 10, 1000.0)))
+        assert all(f"B{number}" in shown for number in range(1, 6))
+
+    def test_the_worst_block_gets_the_room(self) -> None:
+        calm = Block("CALM", 1, (entry("a", things=9),))
+        sick = Block("SICK", 2, (entry("b", things=9, severity=Severity.CRITICAL),))
+        shown = [text(one) for one in draw([calm, sick], 80, 10, 1000.0)]
+        at = next(number for number, one in enumerate(shown) if "SICK" in one)
+        assert len(shown) - at - 1 > at - 1
+
+    def test_words_beside_a_title_that_has_no_room_are_left_out_whole_and_the_worst_stay(self) -> None:
+        class Wordy(ToyPanel):
+            def headline(self, view: Any) -> Any:
+                return ["all is quiet in here", "and in there too", Span("2 dead", Tone.CRITICAL)]
+
+        shown = text(draw([Block("TOYS", 1, (replace(entry(), panel=Wordy()),))], 52, 4, 1000.0)[0])
+        assert "all is quiet in here  2 dead" in shown
+        assert "and in" not in shown
+
+    def test_what_is_old_is_not_shown_in_colour(self) -> None:
+        old = entry(severity=Severity.CRITICAL, failure=Cause.RESET)
+        title, _, _, *values = draw([Block("TOYS", 1, (old,))], 80, 8, 1000.0)
+        assert {span.tone for one in values for span in one.spans if span.text.strip()} == {Tone.DIM}
+        assert Span("3 things", Tone.DIM) in title.spans
+
+    def test_a_failure_with_many_words_is_cut_with_an_ellipsis(self) -> None:
+        shown = [text(one) for one in draw([Block("TOYS", 1, (entry(failure=Cause.RESET),))], 24, 8, 1000.0)]
+        assert shown[1].endswith("…")
+
+    def test_room_to_spare_is_used_for_what_a_panel_can_add(self) -> None:
+        class Rich(ToyPanel):
+            def more(self, view: Any, width: int) -> Any:
+                return [line("more to say")]
+
+        block = Block("TOYS", 1, (replace(entry(), panel=Rich()),))
+        assert any("more to say" in text(one) for one in draw([block], 80, 20, 1000.0))
+        assert not any("more to say" in text(one) for one in draw([block], 80, 5, 1000.0))
+
+    def test_what_is_left_out_is_counted(self) -> None:
+        shown = text(draw([Block("TOYS", 1, (entry(things=9),))], 80, 4, 1000.0)[0])
+        assert "+6 more" in shown
+
+    def test_a_failed_target_keeps_its_values_with_their_age_and_says_why(self) -> None:
+        broken = entry(failure=Cause.TIMEOUT_READ)
+        shown = "\n".join(map(text, draw([Block("TOYS", 1, (broken,))], 80, 20, 1007.0)))
+        assert "STALE timeout-read  not today" in shown
+        assert "last good values are 7 s old" in shown
+        assert "try tomorrow" in shown
+        assert "thing 1" in shown
+
+    def test_values_that_are_too_old_are_not_shown_any_more(self) -> None:
+        shown = "\n".join(map(text, draw([Block("TOYS", 1, (entry(failure=Cause.REFUSED),))], 80, 20, 1100.0)))
+        assert "no data since 00:00:00 UTC (1m40s ago)" in shown
+        assert "thing 1" not in shown
+
+    def test_a_target_that_has_not_answered_yet_says_for_how_long(self) -> None:
+        shown = "\n".join(map(text, draw([Block("TOYS", 1, (entry(things=-1),))], 80, 20, 1002.0)))
+        assert "waiting for the first answer (2 s)" in shown
+
+    def test_a_target_that_is_still_starting_is_no_fault_yet(self) -> None:
+        starting = entry(things=-1, failure=Cause.REFUSED)
+        shown = "\n".join(map(text, draw([Block("TOYS", 1, (starting,))], 80, 20, 1002.0)))
+        assert "waiting for the first answer (2 s): not today" in shown
+        shown = "\n".join(map(text, draw([Block("TOYS", 1, (starting,))], 80, 20, 1006.0)))
+        assert "DOWN refused" in shown
+
+    def test_nothing_is_ever_just_blank(self) -> None:
+        for one in (entry(things=-1), entry(things=-1, failure=Cause.DENIED)):
+            shown = draw([Block("TOYS", 1, (one,))], 80, 20, 1009.0)
+            assert len([line for line in shown if text(line).strip()]) >= 2
+
+    def test_the_attention_line_has_words_first_and_counts_the_rest(self) -> None:
+        alerts = [Alert("shelf", "r", Severity.CRITICAL, "g", (), f"fault {number}", 940.0, NOW) for number in range(3)]
+        (shown,) = attention(alerts, 1000.0, 80, 1)
+        assert text(shown).startswith(" ✕ fault 0 ")
+        assert "shelf  1m00s" in text(shown)
+        assert "+2 more" in text(shown)
+        assert width_of(shown.spans) == 80
+
+    def test_words_are_cut_before_the_name_they_are_about(self) -> None:
+        alert = Alert("shelf", "r", Severity.CRITICAL, "", (), "DOWN refused: " + "very " * 30, 940.0, NOW)
+        (shown,) = attention([alert], 1000.0, 60, 1)
+        assert "…  shelf  1m00s" in text(shown)
+
+    def test_nothing_is_called_well_before_everybody_answered(self) -> None:
+        (opening,) = attention([], 1000.0, 80, 1, "opening: 2 of 6 still to answer")
+        assert "?" in text(opening)
+        assert "nothing needs attention" not in text(opening)
+        shown = text(banner(Heading("shop", "test", False, "read-only", 0, waiting=2), "03:12:41 UTC", 80))
+        assert "waiting for 2" in shown
+        assert "well" not in shown
+
+    def test_production_is_told_by_word_and_shape(self) -> None:
+        shown = text(banner(Heading("shop", "production", True, "read-only", 2), "03:12:41 UTC", 80))
+        assert "▌PRODUCTION▐" in shown
+        assert "2 alerts" in shown
+        assert len(shown) == 80
+
+    def test_the_foot_shows_as_many_keys_as_fit(self) -> None:
+        assert text(footer([("?", "help"), ("q", "quit")], 9)).strip() == "? help"
+
+    def test_a_key_goes_to_its_target_and_row_and_back(self) -> None:
+        assert parts_of(key_of("shelf", "row 1")) == ("shelf", "row 1")
+
+
+class Painted:
+    """Counts what a widget asks to have repainted."""
+
+    def __init__(self, widget: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.regions: list[Region] = []
+        whole = widget.refresh
+
+        def refresh(*regions: Region, **more: Any) -> Any:
+            self.regions.extend(regions or [Region(0, 0, *widget.size)])
+            return whole(*regions, **more)
+
+        monkeypatch.setattr(widget, "refresh", refresh)
+
+    def cells(self) -> int:
+        total = sum(region.area for region in self.regions)
+        self.regions.clear()
+        return total
+
+
+class One(App[None]):
+    """An app with one widget."""
+
+    def __init__(self, widget: Any) -> None:
+        super().__init__()
+        self.widget = widget
+
+    def compose(self) -> ComposeResult:
+        yield self.widget
+
+
+TABLE: Table[Any, Any] = Table(
+    name="things",
+    title="things",
+    rows=lambda facts: facts.things,
+    key=lambda thing: thing.name,
+    columns=(
+        Column("name", lambda thing: thing.name, 12),
+        Column(
+            "size", lambda thing: f"{thing.size:g}" if thing.size is not None else "–", 8, lambda t: t.size, right=True
+        ),
+    ),
+    empty="there is no thing",
+)
+
+
+def screen_text(app: App[None]) -> list[str]:
+    strips = app.screen._compositor.render_strips()
+    return ["".join(segment.text for segment in strip).rstrip() for strip in strips]
+
+
+class TestTable:
+    async def test_one_changed_cell_repaints_one_cell(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        table = KeyedTable()
+        async with One(table).run_test(size=(60, 20)) as pilot:
+            table.use(TABLE)
+            table.show([Thing(f"t{n}", n) for n in range(10_000)])
+            await pilot.pause()
+            painted = Painted(table, monkeypatch)
+            table.show([Thing(f"t{n}", n if n != 5 else 999) for n in range(10_000)])
+            assert painted.cells() <= 8
+
+    async def test_rows_that_are_not_seen_cost_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        table = KeyedTable()
+        async with One(table).run_test(size=(60, 20)) as pilot:
+            table.use(TABLE)
+            table.show([Thing(f"t{n}", n) for n in range(10_000)])
+            await pilot.pause()
+            painted = Painted(table, monkeypatch)
+            table.show([Thing(f"t{n}", n if n < 100 else -n) for n in range(10_000)])
+            assert painted.cells() == 0
+
+    async def test_the_cursor_stays_on_its_row_when_others_come_go_and_move(self) -> None:
+        table = KeyedTable()
+        async with One(table).run_test(size=(60, 10)) as pilot:
+            table.use(TABLE)
+            table.show([Thing("a", 1), Thing("b", 2), Thing("c", 3)])
+            await pilot.pause()
+            table.seek("b")
+            table.show([Thing("z", 9), Thing("c", 3), Thing("y", 8), Thing("b", 2)])
+            await pilot.pause()
+            assert (table.cursor, table.current) == ("b", Thing("b", 2))
+            assert screen_text(pilot.app)[4].startswith("▸ b")
+
+    async def test_a_row_that_vanished_gives_the_cursor_to_its_neighbour(self) -> None:
+        table = KeyedTable()
+        async with One(table).run_test(size=(60, 10)):
+            table.use(TABLE)
+            table.show([Thing("a", 1), Thing("b", 2), Thing("c", 3)])
+            table.seek("b")
+            table.show([Thing("a", 1), Thing("c", 3)])
+            assert table.cursor == "c"
+
+    async def test_marks_belong_to_rows_and_hidden_ones_are_counted(self) -> None:
+        table = KeyedTable()
+        async with One(table).run_test(size=(60, 10)):
+            table.use(TABLE)
+            table.show([Thing("apple", 1), Thing("berry", 2)])
+            table.mark()
+            table.find("berry")
+            assert table.marked == {"apple"}
+            assert table.hidden_marks() == 1
+            assert table.count == (1, 2)
+
+    async def test_an_empty_table_has_words(self) -> None:
+        table = KeyedTable()
+        async with One(table).run_test(size=(60, 10)) as pilot:
+            table.use(TABLE)
+            table.show([])
+            await pilot.pause()
+            assert "there is no thing" in screen_text(pilot.app)[1]
+            table.show([Thing("a", 1)])
+            table.find("nothing like it")
+            await pilot.pause()
+            assert "Esc shows all" in screen_text(pilot.app)[1]
+
+    @given(st.lists(st.none() | st.floats(allow_nan=False)), st.booleans())
+    def test_rows_without_a_value_come_last_in_either_order(self, sizes: list[float | None], descending: bool) -> None:
+        rows = ordered([Thing("x", size) for size in sizes], TABLE.columns[1], descending)
+        missing = [row.size is None for row in rows]
+        assert missing == sorted(missing)
+
+
+class TestLineView:
+    async def test_a_changed_number_repaints_its_cells_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        view = LineView()
+        async with One(view).run_test(size=(80, 10)) as pilot:
+            view.show([line("cpu ", Span("12 %"), " of one")])
+            await pilot.pause()
+            painted = Painted(view, monkeypatch)
+            view.show([line("cpu ", Span("13 %"), " of one")])
+            assert painted.cells() == 4
+            view.show([line("cpu ", Span("13 %"), " of one")])
+            assert painted.cells() == 0
+
+    async def test_the_cursor_stays_with_its_line(self) -> None:
+        view = LineView()
+        async with One(view).run_test(size=(80, 10)):
+            view.show([line("a", key="a"), line("b", key="b")])
+            view.point("b")
+            view.show([line("new", key="n"), line("b", key="b"), line("a", key="a")])
+            assert view.cursor == "b"
+            assert view.move(1)
+            assert view.cursor == "a"
+            assert not view.move(1)
+
+    async def test_raw_control_bytes_do_not_pass_the_last_gate(self) -> None:
+        view = LineView()
+        async with One(view).run_test(size=(80, 10)) as pilot:
+            view.show([line("evil \x1b]52;c;x\x07 \u202e")])
+            await pilot.pause()
+            assert screen_text(pilot.app)[0] == "evil ^[]52;c;x^G <U+202E>"
+
+    async def test_in_ascii_mode_only_ascii_is_drawn(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(LineView, "ascii_only", True)
+        view = LineView()
+        async with One(view).run_test(size=(80, 10)) as pilot:
+            view.show([line("● ▲ ✕ ▁▃█ é 漢")])
+            await pilot.pause()
+            assert screen_text(pilot.app)[0].isascii()

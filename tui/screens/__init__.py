@@ -1,0 +1,1 @@
+"""What a person can be looking at; one screen a module."""

@@ -1,0 +1,34 @@
+"""The demonstration's faults: start one, see it named, heal it."""
+
+from __future__ import annotations
+
+from tui.room import FaultSwitch, Room
+from tui.screens.sheet import Sheet, folded
+from widgets.lines import Line, Span, Tone, dim, fit, line, strong
+
+
+def faults_sheet(room: Room, stage: FaultSwitch) -> Sheet:
+    """Every fault; Enter starts it, or heals it when it is on."""
+
+    def lines(width: int) -> list[Line]:
+        active = set(stage.active())
+        made: list[Line] = [line(dim("Each one is real: look for it on the overview, then remedy it.")), line()]
+        for fault in stage.faults():
+            on = fault.name in active
+            state = Span("on ", Tone.CRITICAL) if on else Span("off", Tone.DIM)
+            made += folded(
+                line(state, "  ", fit(strong(fault.title), 18), "  ", dim(fault.what), key=fault.name), width, 25
+            )
+        return made
+
+    def choose(name: str) -> None:
+        if name in set(stage.active()):
+            stage.heal(name)
+            sheet.say(f"healing: {name}")
+        else:
+            stage.fault(name)
+            sheet.say(f"started: {name}; it will be named within seconds")
+        sheet.draw()
+
+    sheet = Sheet(room, "Faults of the demonstration", lines, choose)
+    return sheet

@@ -1,0 +1,433 @@
+"""The overview as pure functions: what the board knows becomes blocks, and blocks share the room there is.
+
+Worst first, words before numbers. Every block has a state and an age; an empty, loading or broken one has words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from desk import words
+from desk.board import GRACE, Freshness, Slot
+from desk.rules import Alert
+from desk.series import Series
+from probes.base import Severity, State
+from widgets.lines import Line, Part, Span, Tone, dim, fit, line, sign, strong, toned, width_of
+from widgets.panel import Panel, View, Worry
+
+_LEAST_MORE: Final = 3
+"""Spare lines below which no block adds to its brief."""
+_FIRST_MORE: Final = 6
+"""Lines a block adds to its brief before any other adds more."""
+_NAME: Final = 20
+"""Cells of a target's name beside what is said about it."""
+
+APART: Final = "\x1f"
+"""Separates target and row in the key of an overview line."""
+
+
+class Sketch:
+    """What a panel has drawn of one reading, kept until there is news: panels are pure functions of a View."""
+
+    def __init__(self) -> None:
+        self._snapshot: object = None
+        self._failure: object = None
+        self._alerts: tuple[Alert, ...] = ()
+        self._drawn: dict[tuple[str, int], Sequence[Any]] = {}
+
+    def once(self, entry: Entry, what: str, width: int, draw: Callable[[], Sequence[Any]]) -> Sequence[Any]:
+        """What `draw` gives; asked again only after another reading, or when other things are said of it."""
+        slot = entry.slot
+        if slot.snapshot is not self._snapshot or slot.failure is not self._failure or (entry.alerts != self._alerts):
+            self._snapshot, self._failure, self._alerts = slot.snapshot, slot.failure, entry.alerts
+            self._drawn = {}
+        if (what, width) not in self._drawn:
+            self._drawn[what, width] = draw()
+        return self._drawn[what, width]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One target as the overview sees it."""
+
+    slot: Slot
+    panel: Panel[Any]
+    series: Series
+    alerts: tuple[Alert, ...] = ()
+    sketch: Sketch = field(default_factory=Sketch)
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return self.slot.target.name
+
+    @property
+    def severity(self) -> Severity | None:
+        """The worst that is said about it."""
+        return max((alert.severity for alert in self.alerts), default=None)
+
+    def view(self) -> View[Any]:
+        """What its panel draws from; only when there is a snapshot."""
+        assert self.slot.snapshot is not None
+        known = (alert for alert in self.alerts if alert.gauge)  # that it can't be read is not the panel's to draw
+        worries = tuple(Worry(alert.severity, alert.gauge, alert.labels, alert.words) for alert in known)
+        return View(self.name, self.slot.snapshot, self.series.values, worries)
+
+    def headline(self) -> Sequence[Part]:
+        """The panel's words beside its title."""
+        return self.sketch.once(self, "headline", 0, lambda: self.panel.headline(self.view()))
+
+    def brief(self, width: int) -> Sequence[Line]:
+        """The panel's lines for the overview."""
+        return self.sketch.once(self, "brief", width, lambda: self.panel.brief(self.view(), width))
+
+    def head(self, width: int) -> Sequence[Line]:
+        """The top of the panel's detail screen."""
+        return self.sketch.once(self, "head", width, lambda: self.panel.head(self.view(), width))
+
+    def more(self, width: int) -> Sequence[Line]:
+        """What the panel adds to its brief where there is room."""
+        return self.sketch.once(self, "more", width, lambda: self.panel.more(self.view(), width))
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """All targets of a sort, under one title."""
+
+    title: str
+    digit: int
+    """The key that opens it; 0: none."""
+    entries: tuple[Entry, ...]
+
+    @property
+    def severity(self) -> int:
+        """For sharing the room: the worst of its entries, 0 when all is well."""
+        return max((entry.severity or 0 for entry in self.entries), default=0)
+
+
+@dataclass(slots=True)
+class Drawn:
+    """A block's lines before the room is shared."""
+
+    block: Block
+    head: tuple[Part, ...]
+    lines: list[Line] = field(default_factory=list)
+    room: int = 0
+    """Lines it gets under its title."""
+
+
+def key_of(target: str, row: str = "") -> str:
+    """The key of an overview line."""
+    return target + APART + row
+
+
+def parts_of(key: str) -> tuple[str, str]:
+    """(target, row) of an overview line's key."""
+    target, _, row = key.partition(APART)
+    return target, row
+
+
+def draw(blocks: Sequence[Block], width: int, height: int, now: float) -> list[Line]:
+    """Blocks one under the other in exactly the room there is."""
+    drawn = [_contents(block, width, now) for block in blocks]
+    spare = _share(drawn, height)
+    lines: list[Line] = []
+    apart = min(len(drawn) - 1, spare)
+    extras = [_more(one, width, now) for one in drawn] if spare - apart > _LEAST_MORE else [[] for _ in drawn]
+    rooms = _spread([len(extra) for extra in extras], spare - apart)
+    for number, one in enumerate(drawn):
+        lines.append(_title(one, width, now))
+        lines.extend(one.lines[: one.room])
+        if rooms[number]:
+            lines += [line(), *_first(extras[number], rooms[number])]
+        if number < apart:
+            lines.append(line())
+    return lines[:height]
+
+
+def _spread(sizes: Sequence[int], spare: int) -> list[int]:
+    """Lines each block gets beyond its brief: the first six of each, then the rest as it fits.
+
+    >>> _spread([6, 9, 12], 22), _spread([6, 9, 12], 11)
+    ([6, 7, 6], [6, 3, 0])
+    >>> _spread([6, 12], 20)
+    [6, 12]
+    """
+    rooms = [0 for _ in sizes]
+    for number, size in enumerate(sizes):
+        first = min(size, _FIRST_MORE, spare - 1)  # one is the blank line above them
+        if first > 0:
+            rooms[number] = first
+            spare -= first + 1
+    for number, size in enumerate(sizes):
+        grant = min(size - rooms[number], spare) if rooms[number] else 0
+        rooms[number] += grant
+        spare -= grant
+    return rooms
+
+
+def _first(lines: Sequence[Line], room: int) -> list[Line]:
+    """The first lines, without a blank one or a header that nothing follows."""
+    kept = list(lines[:room])
+    if len(kept) < len(lines) and len(kept) > 1 and not kept[-2].text.strip():
+        kept.pop()
+    while kept and not kept[-1].text.strip():
+        kept.pop()
+    return kept
+
+
+def _more(one: Drawn, width: int, now: float) -> list[Line]:
+    """What a block of one target adds when there is room to spare."""
+    entry = one.block.entries[0]
+    if one.room < len(one.lines) or len(one.block.entries) > 1 or entry.slot.freshness(now) is not Freshness.FRESH:
+        return []
+    return [Line((Span("    "), *made.spans), key_of(entry.name)) for made in entry.more(width - 4)]
+
+
+def _share(drawn: list[Drawn], height: int) -> int:
+    """Give each block its lines: one each, then the worst first; returns what is left over."""
+    left = height - len(drawn)
+    wanting = sorted(drawn, key=lambda one: -one.block.severity)
+    for least in (1, 3, 6, 12, 10_000):
+        for one in wanting:
+            more = min(least, len(one.lines)) - one.room
+            if more > 0 and left > 0:
+                grant = min(more, left)
+                one.room += grant
+                left -= grant
+    return max(0, left)
+
+
+def _contents(block: Block, width: int, now: float) -> Drawn:
+    alike = len({entry.slot.target.kind for entry in block.entries}) < len(block.entries)
+    if alike:
+        return Drawn(block, (), _by_target(block, width, now))
+    head: list[Part] = []
+    lines: list[Line] = []
+    for entry in block.entries:
+        if shows_values(entry.slot, now):
+            stale = entry.slot.freshness(now) is not Freshness.FRESH
+            head.extend(map(_faded, entry.headline()) if stale else entry.headline())
+        lines.extend(_entry_lines(entry, width, now, len(block.entries) > 1))
+    return Drawn(block, tuple(head), sorted(lines, key=lambda one: -(one.severity or 0)))
+
+
+def _by_target(block: Block, width: int, now: float) -> list[Line]:
+    """Several targets of one kind: each under its own name, the worst first."""
+    lines: list[Line] = []
+    for entry in sorted(block.entries, key=lambda entry: -(entry.severity or 0)):
+        head = entry.headline() if shows_values(entry.slot, now) else ()
+        name = line(
+            "  ", sign(entry.severity), " ", strong(entry.name), *(part for one in head for part in ("  ", one))
+        )
+        lines.append(Line(name.spans, key_of(entry.name), entry.severity))
+        lines += [
+            Line((Span("  "), *one.spans), one.key, one.severity) for one in _entry_lines(entry, width - 2, now, False)
+        ]
+    return lines
+
+
+def shows_values(slot: Slot, now: float) -> bool:
+    """Are there values that are not too old to be shown as such?"""
+    return slot.snapshot is not None and not (slot.expired(now) and slot.freshness(now) is not Freshness.FRESH)
+
+
+def _entry_lines(entry: Entry, width: int, now: float, several: bool) -> list[Line]:
+    lines = [_short(one, width) for one in state_lines(entry.slot, now, key_of(entry.name), several)]
+    if shows_values(entry.slot, now):
+        stale = entry.slot.freshness(now) is not Freshness.FRESH
+        for one in entry.brief(width - 2):
+            spans = tuple(Span(span.text, Tone.DIM) for span in one.spans) if stale else one.spans
+            lines.append(Line((Span("  "), *spans), key_of(entry.name, one.key), one.severity))
+        if not stale and entry.slot.snapshot is not None:
+            lines.extend(_short(one, width) for one in gap_lines(entry, key_of(entry.name)))
+    return lines
+
+
+def _short(one: Line, width: int) -> Line:
+    return one if width_of(one.spans) <= width else Line(cut(one.spans, width), one.key, one.severity)
+
+
+def gap_lines(entry: Entry, key: str = "") -> list[Line]:
+    """What the last reading could not see, one line each, with what would bring it."""
+    gaps = entry.slot.snapshot.gaps if entry.slot.snapshot is not None else ()
+    lines = []
+    for gap in gaps:
+        hint: tuple[Part, ...] = (dim(f"  {gap.hint}"),) if gap.hint else ()
+        lines.append(line("  ", dim("? "), dim(f"{gap.cause.state.value}: {gap.part}"), *hint, key=key))
+    return lines
+
+
+def state_lines(slot: Slot, now: float, key: str = "", named: bool = True) -> Sequence[Line]:
+    """The words for a target that has no fresh value; nothing when it has."""
+    fresh = slot.freshness(now)
+    name: tuple[Part, ...] = (strong(slot.target.name), "  ") if named else ()
+    if fresh is Freshness.FRESH:
+        return ()
+    if fresh is Freshness.WAITING or (slot.snapshot is None and now - slot.since < GRACE):
+        why = f": {slot.failure.message}" if slot.failure is not None else ""
+        waited = f"waiting for the first answer ({words.age(now - slot.since)}){why}"
+        return (line("  ", dim("? "), *name, dim(waited), key=key),)
+    severity = Severity.WARNING if _mild(slot.state(now)) else Severity.CRITICAL
+    if slot.failure is None:
+        text = f"STALE {words.age(slot.age(now) or 0)}: no reading came in"
+        return (line("  ", sign(severity), " ", *name, toned(text, severity), key=key, severity=severity),)
+    word = f"{slot.state(now).value} {slot.failure.cause.value}"
+    said = line(
+        "  ", sign(severity), " ", *name, toned(word, severity), f"  {slot.failure.message}", key=key, severity=severity
+    )
+    more = line("    ", dim(last_good(slot, now)), dim(_hint(slot)), key="", severity=severity)
+    return (said, more)
+
+
+def _mild(state: State) -> bool:
+    return state in (State.DENIED, State.UNSUPPORTED, State.THROTTLED, State.PARTIAL)
+
+
+def last_good(slot: Slot, now: float) -> str:
+    """Since when nothing is known, in words."""
+    age = slot.age(now)
+    if age is None or slot.snapshot is None:
+        return f"no answer yet, tried for {words.age(now - slot.since)}"
+    if slot.expired(now):
+        return f"no data since {words.clock(slot.snapshot.taken_at)} UTC ({words.age(age)} ago)"
+    return f"last good values are {words.age(age)} old"
+
+
+def _hint(slot: Slot) -> str:
+    return f"; {slot.failure.hint}" if slot.failure is not None and slot.failure.hint else ""
+
+
+def _title(one: Drawn, width: int, now: float) -> Line:
+    block = one.block
+    lead = [dim(f" {block.digit} " if block.digit else "   "), Span(block.title, Tone.TITLE)]
+    left_out = len(one.lines) - one.room
+    tail: list[Part] = [dim(f"+{left_out} more  ")] if left_out > 0 else []
+    tail += age_parts(block.entries, now)
+    left, right = line(*lead).spans, line(" ", *tail, " ").spans
+    room = width - width_of(right)
+    body = cut((*left, *_chosen(one.head, room - width_of(left))), room)
+    first = block.entries[0].name if len(block.entries) == 1 else ""
+    return Line((*body, *right), key_of(first) if first and not one.lines else "")
+
+
+def _faded(part: Part) -> Span:
+    return dim(part.text if isinstance(part, Span) else part)
+
+
+def _chosen(parts: Sequence[Part], room: int) -> list[Span]:
+    """As many words as fit beside a title, each whole and after a gap; what is wrong before all else."""
+    pieces = [(Span("  "), part if isinstance(part, Span) else Span(str(part))) for part in parts]
+    kept: set[int] = set()
+    for number in sorted(range(len(pieces)), key=lambda number: pieces[number][1].tone in (Tone.PLAIN, Tone.DIM)):
+        size = width_of(pieces[number])
+        if size <= room or not kept:
+            kept.add(number)
+            room -= size
+    return [span for number in sorted(kept) for span in pieces[number]]
+
+
+def cut(spans: Sequence[Span], room: int) -> tuple[Span, ...]:
+    """The spans in exactly `room` cells: padded, or cut with an ellipsis."""
+    kept: list[Span] = []
+    left = room
+    for span in spans:
+        size = width_of((span,))
+        if size > left:
+            kept.append(fit(span, left))
+            left = 0
+            break
+        kept.append(span)
+        left -= size
+    return (*kept, Span(" " * left)) if left > 0 else tuple(kept)
+
+
+def age_parts(entries: Sequence[Entry], now: float) -> list[Part]:
+    """The age of the oldest value in the block, and its state when that isn't live."""
+    ages = [entry.slot.age(now) for entry in entries]
+    known = [age for age in ages if age is not None]
+    if len(known) < len(ages) or not known:
+        return [dim("waiting")] if all(e.slot.freshness(now) is Freshness.WAITING for e in entries) else [dim("–")]
+    oldest = max(known)
+    text = f"{words.age(oldest)} ago"
+    stale = any(entry.slot.freshness(now) is not Freshness.FRESH for entry in entries)
+    return [Span(text, Tone.WARNING) if stale else dim(text)]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What the top line says."""
+
+    system: str
+    environment: str
+    production: bool
+    mode: str
+    """How much may be done from here: "read-only"."""
+    alerts: int
+    worst: Severity | None = None
+    """Of the alerts."""
+    waiting: int = 0
+    """Targets that have not answered yet."""
+    note: str = ""
+    """A passing state: "FROZEN since 03:12:41"."""
+
+
+def banner(heading: Heading, clock: str, width: int) -> Line:
+    """The top line: which system, which environment, what may be done, how it is, what time it is."""
+    where = heading.environment.upper() or "NO ENVIRONMENT NAMED"
+    place = Span(f"▌{where}▐", Tone.CRITICAL) if heading.production else Span(where, Tone.NOTICE)
+    left: list[Part] = [" ", strong(heading.system), "  ", place, "  ", dim(heading.mode)]
+    if heading.note:
+        left += ["  ", Span(heading.note, Tone.WARNING)]
+    state: Part = Span("all well", Tone.GOOD)
+    if heading.alerts:
+        state = toned(words.plural(heading.alerts, "alert"), heading.worst or Severity.CRITICAL)
+    elif heading.waiting:
+        state = dim(f"waiting for {heading.waiting}")
+    right = line(state, "   ", dim(clock), " ").spans
+    return Line((*cut(line(*left).spans, width - width_of(right)), *right))
+
+
+def attention(alerts: Sequence[Alert], now: float, width: int, rows: int, opening: str = "") -> list[Line]:
+    """What is wrong, in words, worst first; what doesn't fit is counted, never dropped.
+
+    `opening` says what is still awaited: as long as it does, all being well is not known.
+    """
+    if not alerts:
+        calm = (sign(None), dim(" nothing needs attention"))
+        return [line(" ", *((dim("? "), dim(opening)) if opening else calm))]
+    lines = []
+    shown = alerts[: max(1, rows)]
+    for number, alert in enumerate(shown):
+        more = len(alerts) - len(shown) if number == len(shown) - 1 else 0
+        tail: list[Part] = [dim(fit(alert.target, min(width_of((Span(alert.target),)), _NAME)).text)]
+        tail.append(dim(f"  {words.age(now - alert.since)}"))
+        if more:
+            tail.append(dim(f"  +{more} more"))
+        if number == 0:
+            tail += ["  ", Span("o", Tone.KEY), dim(" open")]
+        right = line("  ", *tail, " ").spans
+        left = line(" ", sign(alert.severity), " ", toned(alert.words, alert.severity)).spans
+        lines.append(
+            Line((*cut(left, width - width_of(right)), *right), key_of(alert.target, _row(alert)), alert.severity)
+        )
+    return lines
+
+
+def _row(alert: Alert) -> str:
+    return alert.labels[0][1] if alert.labels else ""
+
+
+def footer(hints: Sequence[tuple[str, str]], width: int, message: str = "") -> Line:
+    """The keys that matter here, as many as fit; or a passing message."""
+    if message:
+        return Line(cut((Span(" "), Span(message, Tone.NOTICE)), width))
+    parts: list[Span] = [Span(" ")]
+    for key, what in hints:
+        piece = (Span(key, Tone.KEY), Span(" " + what + "  ", Tone.DIM))
+        if width_of(parts) + width_of(piece) > width:
+            break
+        parts.extend(piece)
+    return Line(tuple(parts))
