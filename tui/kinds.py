@@ -46,6 +46,13 @@ KINDS = (
     Kind(
         "redis", "probes.redis:RedisProbe", "widgets.redis:RedisPanel", "CACHE", "a Redis or Valkey server as a cache"
     ),
+    Kind(
+        "memcached",
+        "probes.memcached:MemcachedProbe",
+        "widgets.memcached:MemcachedPanel",
+        "CACHE",
+        "a memcached server",
+    ),
     Kind("host", "probes.host:HostProbe", "widgets.host:HostPanel", "HOST", "this machine"),
 )
 """In the order of the overview."""

@@ -145,6 +145,10 @@ RIGS: dict[str, Rig] = {
         lambda request: request.getfixturevalue("redis_server").port,
         lambda port: {"url": f"redis://127.0.0.1:{port}/0"},
     ),
+    "memcached": Rig(
+        lambda request: request.getfixturevalue("memcached_server").port,
+        lambda port: {"url": f"memcached://127.0.0.1:{port}"},
+    ),
     "host": Rig(lambda request: None, lambda port: {}, marks=(), local="it is this machine's own /proc"),
 }
 
