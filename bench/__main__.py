@@ -346,6 +346,7 @@ def main(words: Sequence[str] | None = None) -> int:
     (HERE / "out").mkdir(exist_ok=True)
     with workplace() as folder:
         bench = Bench(folder, chosen(options.only), EFFORTS[options.quick], options.install)
+        bench.results.only = options.only.split(",") if options.only else ()
         bench.prepare()
         try:
             bench.run()

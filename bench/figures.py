@@ -166,6 +166,8 @@ class Results:
     """Everything one run of the whole bench found."""
 
     quick: bool
+    only: Sequence[str] = ()
+    """The programs that were asked for by name; empty: all."""
     scenes: dict[int, dict[str, list[Run]]] = field(default_factory=dict)
     """PostgreSQL connections to the runs of each program."""
     hangs: dict[str, Hang] = field(default_factory=dict)
@@ -207,10 +209,15 @@ def machine() -> list[str]:
     ]
 
 
+def _command(only: Sequence[str]) -> str:
+    return f"`python -m bench --only {','.join(only)}`" if only else "`make bench`"
+
+
 def page(results: Results, targets: Sequence[Target]) -> str:
     """The whole of RESULTS.md."""
     parts = [
-        f"# Speed\n\nWritten by `make bench` on {time.strftime('%Y-%m-%d')}; it took {results.seconds / 60:.0f} min.",
+        f"# Speed\n\nWritten by {_command(results.only)} on {time.strftime('%Y-%m-%d')}; "
+        f"it took {results.seconds / 60:.0f} min.",
         "**A quick run: too short for figures one may quote.**" if results.quick else "",
         "\n".join(machine()),
         _programs(results),

@@ -66,7 +66,9 @@ class MemcachedSettings(Settings):
     @field_validator("url")
     @classmethod
     def _known(cls, url: str) -> str:
-        parse_url(url, {"memcached"}, _PORT)
+        place = parse_url(url, {"memcached"}, _PORT)
+        if place.user is not None or place.password is not None:
+            raise ValueError("names a user, and the text protocol has no login")
         return url
 
 

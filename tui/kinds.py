@@ -50,8 +50,8 @@ KINDS = (
         "memcached",
         "probes.memcached:MemcachedProbe",
         "widgets.memcached:MemcachedPanel",
-        "CACHE",
-        "a memcached server",
+        "MEMCACHED",
+        "a memcached server as a cache",
     ),
     Kind("host", "probes.host:HostProbe", "widgets.host:HostPanel", "HOST", "this machine"),
 )

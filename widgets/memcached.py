@@ -19,7 +19,7 @@ def _said(value: float | None, unit: Unit = Unit.COUNT) -> str:
 class MemcachedPanel(Panel[MemcachedFacts]):
     """Draws a memcached server."""
 
-    title = "CACHE"
+    title = "MEMCACHED"
     help = (
         "hit: share of the lookups since the last reading that found something, from the differences of get_hits and\n"
         "get_misses; with no lookups it says so. evict: items thrown out a minute to make room for others.\n"

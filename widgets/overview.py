@@ -207,9 +207,7 @@ def _contents(block: Block, width: int, now: float) -> Drawn:
     head: list[Part] = []
     lines: list[Line] = []
     for entry in block.entries:
-        if shows_values(entry.slot, now):
-            stale = entry.slot.freshness(now) is not Freshness.FRESH
-            head.extend(map(_faded, entry.headline()) if stale else entry.headline())
+        head.extend(_headline(entry, now))
         lines.extend(_entry_lines(entry, width, now, len(block.entries) > 1))
     return Drawn(block, tuple(head), sorted(lines, key=lambda one: -(one.severity or 0)))
 
@@ -218,7 +216,7 @@ def _by_target(block: Block, width: int, now: float) -> list[Line]:
     """Several targets of one kind: each under its own name, the worst first."""
     lines: list[Line] = []
     for entry in sorted(block.entries, key=lambda entry: -(entry.severity or 0)):
-        head = entry.headline() if shows_values(entry.slot, now) else ()
+        head = _headline(entry, now)
         name = line(
             "  ", sign(entry.severity), " ", strong(entry.name), *(part for one in head for part in ("  ", one))
         )
@@ -227,6 +225,13 @@ def _by_target(block: Block, width: int, now: float) -> list[Line]:
             Line((Span("  "), *one.spans), one.key, one.severity) for one in _entry_lines(entry, width - 2, now, False)
         ]
     return lines
+
+
+def _headline(entry: Entry, now: float) -> Sequence[Part]:
+    """The words beside a title: dimmed when they are old, gone when they are too old to be values."""
+    if not shows_values(entry.slot, now):
+        return ()
+    return entry.headline() if entry.slot.freshness(now) is Freshness.FRESH else [*map(_faded, entry.headline())]
 
 
 def shows_values(slot: Slot, now: float) -> bool:

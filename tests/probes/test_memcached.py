@@ -52,7 +52,7 @@ async def test_it_knows_its_limits(memcached_server: Memcached) -> None:
     await made.close()
 
 
-@pytest.mark.parametrize("url", ["redis://h", "memcached://", "memcached://a@b@c:1"])
+@pytest.mark.parametrize("url", ["redis://h", "memcached://", "memcached://a@b@c:1", "memcached://app:x@h"])
 def test_an_address_that_cannot_be_is_refused(url: str) -> None:
     with pytest.raises(ValidationError):
         MemcachedSettings(url=url)

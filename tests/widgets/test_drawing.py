@@ -93,6 +93,13 @@ class TestOverview:
         assert len(lines) <= height
         assert all(width_of(one.spans[:-1]) <= width for one in lines)
 
+    def test_old_words_beside_a_name_are_dimmed_alone_and_among_others(self) -> None:
+        old = entry("bag", failure=Cause.RESET)
+        for block in (Block("TOYS", 1, (old,)), Block("TOYS", 1, (entry("box"), old))):
+            spans = [span for one in draw([block], 120, 20, 1000.0) for span in one.spans if "3 things" in span.text]
+            assert Tone.DIM in {span.tone for span in spans}
+            assert len({span.tone for span in spans}) == len(block.entries)
+
     def test_every_block_has_its_title_even_when_the_room_is_small(self) -> None:
         blocks = [Block(f"B{number}", number, (entry(f"t{number}", things=9),)) for number in range(1, 6)]
         shown = "\n".join(map(text, draw(blocks, 60, 10, 1000.0)))

@@ -28,7 +28,12 @@ CALM = Queue(
     name=SafeText("ai-insights"), dialect="bullmq", depths={"wait": 12, "active": 2, "failed": 0}, waiting=12, active=2,
     failed=0, workers=2, oldest_waiting=1.4, arrived=1.0, drained=1.3, growth=-0.3, outlook=Outlook.DRAINS, empty_in=40,
 )  # fmt: skip
-MISSING = Queue(SafeText("mial"), "bullmq", missing=True, trouble=SafeText("no such queue: check the name or prefix"))
+MISSING = Queue(
+    SafeText("mial"),
+    "bullmq",
+    missing=True,
+    trouble=SafeText("no such queue yet; is the name right?"),
+)
 JOB = FailedJob(
     queue=SafeText("campaign-emails"), id=SafeText("4711"), name=SafeText("send"),
     reason=SafeText("Resend: 422 invalid recipient"), attempts=3, age=65,
@@ -143,7 +148,7 @@ def test_columns_stand_under_each_other() -> None:
 
 def test_a_missing_queue_has_words_and_no_number() -> None:
     drawn = QueuesPanel().brief(view(QueuesFacts(queues=(MISSING,))), 58)
-    assert text(drawn[0]).rstrip() == "◆ mial     no such queue: check the name or prefix"
+    assert text(drawn[0]).rstrip() == "◆ mial     no such queue yet; is the name right?"
     assert drawn[0].severity is Severity.NOTICE
     assert "0" not in text(drawn[0])
 

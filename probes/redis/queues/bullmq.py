@@ -42,7 +42,7 @@ ACTIVE: Final = 100
 FAILED: Final = 10
 """Failed jobs of a queue that are read."""
 MINUTE: Final = 60
-NO_QUEUE: Final = SafeText("no such queue: check the name or prefix")
+NO_QUEUE: Final = SafeText("no such queue yet; is the name right?")
 WORKERS_SHOWN: Final = 200
 
 _JOB: Final = ("name", "failedReason", "atm", "attemptsMade", "finishedOn", "stacktrace")

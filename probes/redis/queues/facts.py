@@ -99,7 +99,7 @@ class Queue:
     missing: bool = False
     """True when there is no such queue."""
     trouble: SafeText = SafeText()
-    """What is odd about it, in words: "no such queue: check the name or prefix"."""
+    """What is odd about it, in words: "no such queue: RQ does not know the name"."""
     paused: bool = False
     workers: int | None = None
     oldest_waiting: float | None = None

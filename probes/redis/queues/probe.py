@@ -33,7 +33,7 @@ CROWD: Final = 512 << 10
 """Bytes of CLIENT LIST beyond which it is asked less often."""
 CROWD_EVERY: Final = 15.0
 
-UNKNOWN: Final = SafeText("no such queue: check the name or prefix")
+UNKNOWN: Final = SafeText("no such queue yet; is the name right?")
 
 Type = Literal["auto", "bullmq", "list", "stream", "celery", "rq", "sidekiq"]
 
