@@ -2,9 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# Without engines tests mostly wait, for time-outs: two workers for each of two cores.
+WORKERS ?= 4
+
+# Compiled tests are kept: each process that collects them afterwards does so in a third of the time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test bench pictures clean
+.PHONY: help demo check test safety soak bench pictures clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,12 +27,21 @@ check: $(STAMP) ## format, lint, types, import rules, and every test that needs 
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n 2 -m 'not engine and not docker and not systemd and not terminal'
+	$(BIN)/pytest -q -n $(WORKERS) -m 'not (engine or docker or systemd or kubernetes or terminal or alone)'
 
 test: $(STAMP) ## everything: check, then every test on real engines
 	tests/stack/up
 	$(MAKE) check
-	$(BIN)/pytest -q -m 'engine or docker or systemd or terminal'
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
+		-m '(engine or docker or systemd) and not (alone or terminal or kubernetes)'
+	$(BIN)/pytest -q -n 2 --dist loadfile -m '(terminal or kubernetes) and not alone'
+	$(BIN)/pytest -q -m alone
+
+safety: $(STAMP) ## the long proofs: forged audits, kills, races, full disks; figures in docs/SAFETY.md
+	$(BIN)/python -m tests.safety
+
+soak: $(STAMP) ## the black box alone: a day of two hundred targets, and five hundred deaths
+	$(BIN)/python -m tests.safety recording
 
 bench: $(STAMP) ## speed, beside pg_activity, glances and htop in one run; writes bench/RESULTS.md
 	$(BIN)/python -m bench

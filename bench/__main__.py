@@ -18,12 +18,12 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from bench import engines, figures, setup, ttybench
+from bench import engines, figures, logs, many, manypage, setup, ttybench
 from bench.ttybench import Pace, Program, Session
 
 HERE: Final = Path(__file__).resolve().parent
@@ -55,11 +55,17 @@ class Effort:
     """Seconds to wait for that."""
     warm: bool
     """Start each program once before anything counts: the first start compiles and reads from the disk."""
+    many: many.Stay
+    """How long it looks at very many objects."""
 
 
 EFFORTS: Final = {
-    True: Effort(QUICK, rounds=1, starts=0, hang=5.0, leaving=3.0, quiet=100.0, patience=0.0, warm=False),
-    False: Effort(FULL, rounds=2, starts=2, hang=16.0, leaving=10.0, quiet=60.0, patience=4.0, warm=True),
+    True: Effort(
+        QUICK, rounds=1, starts=0, hang=5.0, leaving=3.0, quiet=100.0, patience=0.0, warm=False, many=many.QUICK
+    ),
+    False: Effort(
+        FULL, rounds=2, starts=2, hang=16.0, leaving=10.0, quiet=60.0, patience=4.0, warm=True, many=many.FULL
+    ),
 }
 
 
@@ -126,8 +132,18 @@ class Absent(Exception):
 class Bench:
     """One run of everything."""
 
-    def __init__(self, folder: Path, chosen: Sequence[Entry], effort: Effort, install: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        chosen: Sequence[Entry],
+        effort: Effort,
+        install: bool,
+        crowds: Sequence[many.Crowd] = (),
+        with_logs: bool = False,
+    ) -> None:
         self.folder, self.chosen, self.effort, self.install = folder, chosen, effort, install
+        self.crowds = crowds
+        self.with_logs = with_logs
         self.ports = Ports()
         self.results = figures.Results(quick=effort is EFFORTS[True])
         self._chance = random.Random(1)
@@ -136,7 +152,7 @@ class Bench:
 
     def prepare(self) -> None:
         """Find or install every program; what is missing is noted."""
-        if any(entry.profile for entry in self.chosen):
+        if self.crowds or any(entry.profile for entry in self.chosen):
             self._prepare_ours()
         for entry in self.chosen:
             try:
@@ -180,8 +196,12 @@ class Bench:
         return {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_STATE_HOME": home, "XDG_CACHE_HOME": home}
 
     def _ours(self, entry: Entry) -> str:
-        path = self.folder / f"{entry.name}.toml"
-        path.write_text(profile_text(entry.profile, self.ports), "utf-8")
+        return self._command(entry.name, profile_text(entry.profile, self.ports))
+
+    def _command(self, name: str, profile: str) -> str:
+        """Our program with a profile that it takes."""
+        path = self.folder / f"{name}.toml"
+        path.write_text(profile, "utf-8")
         check = [str(self._binary), "config", "validate", str(path)]
         done = subprocess.run(check, capture_output=True, text=True, timeout=30, check=False)
         if done.returncode:
@@ -204,6 +224,12 @@ class Bench:
                     self.results.scenes[connections] = self._measure(connections, programs, postmaster)
                     if connections == SCENES[0]:
                         self._hang(postmaster)
+        for crowd in self.crowds:
+            self._measure_many(crowd)
+        if self.with_logs:
+            ttybench.wait_for_quiet(self.effort.quiet, self.effort.patience)
+            self.results.logs = logs.measure(self.folder, self.results.quick)
+            say("logs: searched, opened and followed")
         self.results.seconds = time.monotonic() - began
 
     @contextlib.contextmanager
@@ -233,6 +259,23 @@ class Bench:
                     if pace.keys:
                         say(f"{connections} connections, round {turn + 1}, {told(program.name, run)}")
         return runs
+
+    def _measure_many(self, crowd: many.Crowd) -> None:
+        """One target with very many objects."""
+        effort = self.effort
+        with many.fake(crowd) as (port, cloud):
+            command = self._command(crowd.name, many.profile_text(crowd, port, self.folder))
+            environment = {**self._environment(), many.KEY: "bench"}
+            program = Program(crowd.name, command, crowd.rows, quit="q q", environment=environment)
+            runs = self.results.crowds.setdefault(crowd.name, [])
+            if effort.warm:
+                many.measure(program, crowd, many.START_ONLY, self._chance, None)
+            for turn in range(effort.rounds):
+                full = replace(effort.many, patience=0.0) if turn else effort.many
+                for stay in [full, *[many.START_ONLY] * effort.starts]:
+                    ttybench.wait_for_quiet(effort.quiet, effort.patience)
+                    runs.append(many.measure(program, crowd, stay, self._chance, cloud))
+                say(f"{crowd.objects:,} objects, round {turn + 1}, {manypage.told(crowd.name, runs)}")
 
     def _hang(self, postmaster: int) -> None:
         for entry in self.chosen:
@@ -323,13 +366,15 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def chosen(only: str | None) -> list[Entry]:
-    """The entries asked for; SystemExit for a name that does not exist."""
+def chosen(only: str | None) -> tuple[list[Entry], list[many.Crowd]]:
+    """The programs and the scenes of many objects that are asked for; SystemExit for a name that does not exist."""
     known = {entry.name: entry for entry in entries(HERE / "peers.toml")}
-    names = only.split(",") if only else list(known)
-    if unknown := [name for name in names if name not in known]:
-        raise SystemExit(f"no such program: {', '.join(unknown)}; there are {', '.join(known)}")
-    return [known[name] for name in names]
+    crowds = {crowd.name: crowd for crowd in many.crowds()}
+    names = only.split(",") if only else [*known, *crowds]
+    there = [*known, *crowds, logs.NAME]
+    if unknown := [name for name in names if name not in there]:
+        raise SystemExit(f"no such program: {', '.join(unknown)}; there are {', '.join(there)}")
+    return [known[name] for name in names if name in known], [crowds[name] for name in names if name in crowds]
 
 
 def place(options: argparse.Namespace) -> Path:
@@ -345,7 +390,9 @@ def main(words: Sequence[str] | None = None) -> int:
         signal.signal(one, lambda number, _: sys.exit(128 + number))
     (HERE / "out").mkdir(exist_ok=True)
     with workplace() as folder:
-        bench = Bench(folder, chosen(options.only), EFFORTS[options.quick], options.install)
+        programs, crowds = chosen(options.only)
+        with_logs = not options.only or logs.NAME in options.only.split(",")
+        bench = Bench(folder, programs, EFFORTS[options.quick], options.install, crowds, with_logs)
         bench.results.only = options.only.split(",") if options.only else ()
         bench.prepare()
         try:
@@ -356,10 +403,23 @@ def main(words: Sequence[str] | None = None) -> int:
     return finish(bench.results, place(options))
 
 
-def finish(results: figures.Results, path: Path) -> int:
-    """Write the page, and the raw figures beside it for a closer look."""
-    path.write_text(figures.page(results, figures.load_targets(HERE / "targets.toml")), "utf-8")
-    (HERE / "out" / "runs.json").write_text(json.dumps(asdict(results), indent=1), "utf-8")
+def finish(results: figures.Results, path: Path, raw: Path = HERE / "out" / "runs.json") -> int:
+    """Write the page, and the raw figures for a closer look.
+
+    Very many objects and logs have sections of their own, which say what wrote them: a run of them alone, or of
+    programs alone, leaves the rest of a page as it was.
+    """
+    whole = path.read_text("utf-8") if path.exists() else ""
+    before = manypage.rest_of(whole, logs.TITLE)
+    limits = logs.load_limits(HERE / "targets.toml")
+    about_logs = logs.section(results.logs, limits, results.quick, results.only)
+    section = manypage.section(results, manypage.load_limits(HERE / "targets.toml"))
+    page = manypage.rest_of(before) or "# Speed\n"
+    if results.scenes or results.absent:
+        page = figures.page(results, figures.load_targets(HERE / "targets.toml"))
+    page = manypage.joined(page, section or manypage.section_of(before))
+    path.write_text(manypage.joined(page, about_logs or manypage.section_of(whole, logs.TITLE)), "utf-8")
+    raw.write_text(json.dumps(asdict(results), indent=1), "utf-8")
     say(f"wrote {path}")
     return 0
 

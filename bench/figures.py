@@ -14,11 +14,15 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import psutil
 
+from bench.many import Crowded
 from bench.ttybench import Hang, Run, spin
+
+if TYPE_CHECKING:
+    from bench.logs import Found
 
 Figures = Mapping[str, float | None]
 """The medians of one program, by metric; None is a gap."""
@@ -171,6 +175,9 @@ class Results:
     scenes: dict[int, dict[str, list[Run]]] = field(default_factory=dict)
     """PostgreSQL connections to the runs of each program."""
     hangs: dict[str, Hang] = field(default_factory=dict)
+    crowds: dict[str, list[Crowded]] = field(default_factory=dict)
+    """Scenes of very many objects."""
+    logs: Found | None = None
     versions: dict[str, str] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     """Programs that were not measured, with the reason."""
@@ -209,14 +216,15 @@ def machine() -> list[str]:
     ]
 
 
-def _command(only: Sequence[str]) -> str:
+def command(only: Sequence[str]) -> str:
+    """What a person types for it."""
     return f"`python -m bench --only {','.join(only)}`" if only else "`make bench`"
 
 
 def page(results: Results, targets: Sequence[Target]) -> str:
     """The whole of RESULTS.md."""
     parts = [
-        f"# Speed\n\nWritten by {_command(results.only)} on {time.strftime('%Y-%m-%d')}; "
+        f"# Speed\n\nWritten by {command(results.only)} on {time.strftime('%Y-%m-%d')}; "
         f"it took {results.seconds / 60:.0f} min.",
         "**A quick run: too short for figures one may quote.**" if results.quick else "",
         "\n".join(machine()),

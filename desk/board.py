@@ -63,8 +63,9 @@ class Slot:
 
     @property
     def patience(self) -> float:
-        """Seconds after which an unrenewed value is called stale."""
-        return max(2 * self.target.settings.every * self.pace, 5.0) + 0.5
+        """Seconds after which an unrenewed value is called stale; a target that is slow to read gets its time."""
+        took = self.snapshot.took if self.snapshot is not None else 0.0
+        return max(2 * (self.target.settings.every * self.pace + took), 5.0) + 0.5
 
     def expired(self, now: float) -> bool:
         """True when the last good values are too old to show as values at all."""
@@ -103,10 +104,10 @@ class Board:
         if isinstance(reading, Failure):
             began = now if slot.failing_since is None else slot.failing_since
             slot = replace(slot, failure=reading, failing_since=began, misses=slot.misses + 1, pace=self.pace)
-            self._series[name].miss()
+            self._series[name].miss(now)
         else:
             slot = Slot(slot.target, slot.since, snapshot=reading, received=now, pace=self.pace)
-            self._series[name].add(reading.gauges)
+            self._series[name].add(reading.gauges, now)
         self._slots[name] = slot
         self._changed.add(name)
         self.bell()
@@ -123,6 +124,20 @@ class Board:
     def series(self, name: str) -> Series:
         """The recent history of a target."""
         return self._series[name]
+
+    def recall(self, name: str, series: Series) -> None:
+        """Put a history that was kept elsewhere in place of what is remembered of a target."""
+        self._series[name] = series
+        self._changed.add(name)
+
+    def patience(self, name: str) -> float:
+        """Seconds after which an unrenewed value of a target is called stale."""
+        return self._slots[name].patience
+
+    def answered(self, name: str) -> bool:
+        """True when the newest reading of a target succeeded."""
+        slot = self._slots[name]
+        return slot.snapshot is not None and slot.failure is None
 
     def drain(self) -> set[str]:
         """Names of the targets that changed since the last call."""

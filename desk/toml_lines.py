@@ -24,6 +24,8 @@ def index(text: str) -> dict[Path, int]:
 
     >>> index("system = 'x'\\n[http.health]\\nurl = 'y'\\n")[("http", "health", "url")]
     3
+    >>> index("[[list]]\\n[[list]]\\n[[list.item]]\\nsay = 'z'\\n")[("list", 1, "item", 0, "say")]
+    4
     """
     found: dict[Path, int] = {}
     counts: dict[Path, int] = {}
@@ -35,7 +37,7 @@ def index(text: str) -> dict[Path, int]:
             continue
         header = _HEADER.match(line)
         if header and "=" not in header[2]:
-            table = _split(header[2])
+            table = _numbered(_split(header[2]), counts)
             if header[1] == "[[":
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, counts[table])
@@ -47,6 +49,16 @@ def index(text: str) -> dict[Path, int]:
                 found.setdefault(path[:depth], number)
             inside = next((mark for mark in ('"""', "'''") if line.count(mark) == 1), "")
     return found
+
+
+def _numbered(names: tuple[str, ...], counts: dict[Path, int]) -> Path:
+    """A header's way, with the number of the entry that it is in where a list of tables is above it."""
+    path: Path = ()
+    for place, name in enumerate(names, 1):
+        path = (*path, name)
+        if place < len(names) and path in counts:
+            path = (*path, counts[path])
+    return path
 
 
 def line_of(lines: dict[Path, int], path: Path) -> int | None:

@@ -12,6 +12,7 @@ from typing import ClassVar
 from pydantic import Field, field_validator
 
 from probes.base import (
+    Capacity,
     Cause,
     Context,
     Found,
@@ -81,9 +82,15 @@ class MemcachedProbe(Probe[MemcachedFacts]):
         GaugeSpec("hit_ratio", "Share of the lookups since the last reading that hit.", Unit.RATIO, better="high"),
         GaugeSpec("lookups_per_second", "Lookups since the last reading.", Unit.PER_SECOND),
         GaugeSpec("evictions_per_minute", "Items thrown out to make room.", Unit.PER_MINUTE, better="low"),
-        GaugeSpec("memory_used_ratio", "Stored bytes against the limit.", Unit.RATIO),
+        GaugeSpec("memory_used_ratio", "Stored bytes against the limit.", Unit.RATIO, capacity=Capacity.USED),
         GaugeSpec("items", "Items stored."),
-        GaugeSpec("connections_used_ratio", "Open connections against the limit.", Unit.RATIO, better="low"),
+        GaugeSpec(
+            "connections_used_ratio",
+            "Open connections against the limit.",
+            Unit.RATIO,
+            better="low",
+            capacity=Capacity.USED,
+        ),
     )
     rules = (
         Rule(

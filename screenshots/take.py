@@ -13,7 +13,8 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,8 @@ PEACE: Final = 60.0
 """Seconds a picture that shows the machine waits for it to be quiet; then it is taken as it is."""
 QUIET: Final = 0.3
 """Share of the processors in use below which a machine is quiet; the demonstration itself needs less."""
+ARMED: Final = 0.7
+"""Seconds after which a dialog takes a key for an answer."""
 CALM: Final = 8
 """Readings of the healthy system before the faults begin, so that the pictures show a change."""
 COURSE: Final = 30
@@ -51,8 +54,21 @@ class Scene:
     sees: tuple[str, ...] = ()
     """Words that must all be there when the picture is taken."""
     theme: str = "night"
+    course: int = COURSE
+    """Readings at least when it is taken."""
 
 
+_PROCEDURE: Final = (
+    ("drains: never", "A"),
+    ("nobody has it", "p"),
+    ("Which procedure?", "enter"),
+    ("not begun", "enter"),
+    ("step 2", "enter"),
+    ("step 3", "enter"),
+    ("step 4", "enter"),
+    ("following", "q"),
+)
+"""From the alert to where the ways part."""
 _THREE: Final = ("dead-worker", "queue-backlog", "blocked-sessions")
 
 SCENES: Final = (
@@ -66,7 +82,48 @@ SCENES: Final = (
         (("POSTGRES", "2"), ("▸sessions", "tab")),
         ("▸blocking", "└"),
     ),
+    Scene(
+        "act",
+        (110, 30),
+        ("blocked-sessions",),
+        (("sits idle in its transaction", "X"),),
+        ("end session", "sessions wait for it", "▸[ Cancel ]"),
+        course=0,
+    ),
+    Scene(
+        "acted",
+        (110, 20),
+        ("dead-worker",),
+        (("worker: 0 of 2 running", "R"), ("▸[ Cancel ]", "tab"), ("▸[ restart worker, 2 objects ]", "enter")),
+        ("2 objects   CONFIRMED", "running for"),
+        course=0,
+    ),
     Scene("queues", (140, 40), ("queue-backlog",), (("QUEUES", "3"),), ("▸queues", "growing", "drains: never")),
+    Scene("inbox", (140, 36), _THREE, (("drains: never", "A"),), ("Alerts", "nobody has it", "raised once")),
+    Scene(
+        "procedure", (120, 34), ("queue-backlog",), _PROCEDURE, ("step 5", "Option A: more workers", "drains: never")
+    ),
+    Scene(
+        "procedure-done",
+        (120, 34),
+        ("queue-backlog",),
+        (
+            *_PROCEDURE,
+            ("step 5", "enter"),
+            ("Which way?", "enter"),
+            ("step 6", "enter"),
+            ("asked once", "5"),
+            ("step 6", "enter"),
+            ("▸[ Cancel ]", "tab"),
+            ("▸[ scale worker", "enter"),
+            ("CONFIRMED", "q"),
+        ),
+        ("good scale worker", "CONFIRMED", "worker ×5"),
+        course=0,
+    ),
+    Scene(
+        "checklist", (120, 30), (), (("nothing needs attention", "c"), ("Checklists", "enter")), ("good", "not done")
+    ),
     Scene("day", (120, 36), ("cache-misses",), sees=("cache hit rate",), theme="day"),
 )
 
@@ -97,13 +154,18 @@ def without_the_machine(profile: str, kinds: Kinds) -> str:
 async def take(scene: Scene, stage: Stage) -> str:
     """Play a scene and return the picture."""
     environ = {**os.environ, **stage.environ}
-    kinds, places = Kinds(), Places.of(environ)
+    kinds = Kinds()
+    places = replace(Places.of(environ), state=stage.folder / "state", acts=stage.folder / "acts")
     text = stage.profile_path.read_text(encoding="utf-8")
     stage.profile_path.write_text(without_the_machine(text, kinds), encoding="utf-8")
     profile = wiring.open_profile(str(stage.profile_path), kinds, environ, places)
     secrets = Secrets(environ)
     room = Room(wiring.build(profile, kinds, secrets, places), profile, kinds, Keymap(), stage)
-    app = OpsroomApp(room, secrets, scene.theme)
+    room.hands = wiring.hands(profile, room.engine, kinds, secrets, places, environ)
+    room.who = "ann"
+    room.make_procedures = partial(wiring.procedures, room, secrets, places)
+    room.make_checklists = partial(wiring.checklists, profile, room.engine, secrets, places)
+    app = OpsroomApp(room, secrets, scene.theme, ("a demonstration", None))
 
     def peace() -> bool:
         """True when the panel of the host has nothing to tell but the demonstration."""
@@ -121,8 +183,10 @@ async def take(scene: Scene, stage: Stage) -> str:
             stage.fault(fault)
         for words, key in scene.steps:
             await until(lambda words=words: words in seen(app), f"sees {words!r}")  # type: ignore[misc]
+            if words.startswith("▸["):
+                await asyncio.sleep(ARMED)
             await pilot.press(key)
-        await until(lambda: readings() >= COURSE, f"{COURSE} readings")
+        await until(lambda: readings() >= scene.course, f"{scene.course} readings")
         await until(lambda: all(words in seen(app) for words in scene.sees), f"sees {', '.join(scene.sees)}")
         if not scene.steps:
             with suppress(TimeoutError):

@@ -100,7 +100,9 @@ class Stage:
             ports = free_ports(world.PORTS)
             environ = {name: secrets.token_urlsafe(18) for name in world.SECRETS}
             stage = cls(system, folder, ports, environ)
-            stage.profile_path.write_text(world.profile(Plan(folder, ports, faults)), encoding="utf-8")
+            plan = Plan(folder, ports, faults)
+            stage.profile_path.write_text(world.profile(plan), encoding="utf-8")
+            (folder / "RUNBOOK.md").write_text(world.runbook(plan), encoding="utf-8")
             stage._spawn(faults)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -216,7 +218,7 @@ class Stage:
 
 def _world(system: str) -> Any:
     """The module of an example system. LookupError for anything else."""
-    known = sorted(path.parent.name for path in Path(__file__).parent.glob("*/__init__.py"))
+    known = sorted(path.parent.name for path in Path(__file__).parent.glob("*/world.py"))
     world = import_module(f"systems.{system}") if system in known else None
     if not all(hasattr(world, name) for name in ("NEEDS", "PORTS", "FAULTS")):
         raise LookupError(f"there is no example system named {system}; there is {', '.join(known)}")

@@ -6,16 +6,26 @@ A missing engine is a visible skip with its reason; where CI=true it is a failur
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
-from tests.stack import cacheservers, docker, places, postgres, systemd
+from tests.stack import aws, cacheservers, docker, kubernetes, metricsapi, places, postgres, prometheus, systemd
+from tests.stack.kubeapi import Cluster
 
 Server = TypeVar("Server")
 Started = TypeVar("Started")
+
+settings.register_profile("busy", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How long an example takes is the machine's business; what it shows is not."""
+settings.load_profile("busy")
 
 
 def obtain(engine: str, start: Callable[[], Started]) -> Started:
@@ -89,12 +99,9 @@ def memcached_server() -> Iterator[cacheservers.Memcached]:
 
 @pytest.fixture(scope="session")
 def docker_engine() -> Iterator[docker.Engine]:
-    """The Docker Engine that answers here, or a private one for this session; with the image `opsroom-test/bb:1`."""
-    running = docker.find()
-    engine = obtain("docker", docker.start)
-    yield engine
-    if running is None:
-        docker.stop(engine)
+    """The Docker Engine that answers here, or a private one, shared by sessions; with the image `opsroom-test/bb:1`."""
+    with contextlib.ExitStack() as held:
+        yield obtain("docker", lambda: held.enter_context(docker.borrowed()))
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +118,156 @@ def systemd_host(docker_engine: docker.Engine) -> Iterator[systemd.Host]:
     host = obtain("systemd", lambda: systemd.start(docker_engine, f"sd{os.getpid()}", os.getpid()))
     yield host
     systemd.stop(host)
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[aws.Cloud]:
+    """AWS by moto, the default; a test that must find nothing there calls `reset` first."""
+    cloud = obtain("moto", aws.start_moto)
+    yield cloud
+    aws.end(cloud)
+
+
+@pytest.fixture
+def new_moto() -> Iterator[Callable[..., aws.Cloud]]:
+    """Makes moto servers of the test's own, to stop, hang or break."""
+    yield from _many("moto", aws.start_moto, aws.end)
+
+
+@pytest.fixture(scope="session")
+def ministack() -> Iterator[aws.Cloud]:
+    """AWS by ministack, without containers: ElastiCache, alarm history, percentiles; `reset` empties it."""
+    cloud = obtain("ministack", aws.start_ministack)
+    yield cloud
+    aws.end(cloud)
+
+
+@pytest.fixture(scope="session")
+def ministack_ecs(docker_engine: docker.Engine) -> Iterator[aws.Cloud]:
+    """AWS by ministack, where every ECS task is a container on the Docker Engine; `reset` removes them too."""
+    cloud = obtain("ministack", lambda: aws.start_ministack(docker_engine))
+    yield cloud
+    aws.end(cloud)
+
+
+@pytest.fixture
+def new_ministack() -> Iterator[Callable[..., aws.Cloud]]:
+    """Makes ministacks of the test's own; takes a Docker Engine for real tasks."""
+    yield from _many("ministack", aws.start_ministack, aws.end)
+
+
+@pytest.fixture(scope="session")
+def alertmanager() -> Iterator[prometheus.Alertmanager]:
+    """An Alertmanager; the session's Prometheus tells it what fires."""
+    server = obtain("alertmanager", prometheus.start_alertmanager)
+    yield server
+    prometheus.end(server)
+
+
+@pytest.fixture
+def new_alertmanager() -> Iterator[Callable[..., prometheus.Alertmanager]]:
+    """Makes Alertmanagers of the test's own; takes options for its argv."""
+    yield from _many("alertmanager", prometheus.start_alertmanager, prometheus.end)
+
+
+@pytest.fixture(scope="session")
+def node_exporter() -> Iterator[prometheus.NodeExporter]:
+    """A node exporter, which also exposes what a test gives it."""
+    server = obtain("node exporter", prometheus.start_node_exporter)
+    yield server
+    prometheus.end(server)
+
+
+@pytest.fixture(name="prometheus", scope="session")
+def prometheus_server(
+    alertmanager: prometheus.Alertmanager, node_exporter: prometheus.NodeExporter
+) -> Iterator[prometheus.Prometheus]:
+    """A Prometheus with the jobs `prometheus`, `node` and `dead` (refused), and the rules `stack.prometheus.RULES`."""
+    jobs = {"node": [node_exporter.address], "dead": [f"127.0.0.1:{places.free_port()}"]}
+
+    def start() -> prometheus.Prometheus:
+        return prometheus.start_prometheus(jobs=jobs, rules=prometheus.RULES, alertmanagers=[alertmanager.address])
+
+    server = obtain("prometheus", start)
+    yield server
+    prometheus.end(server)
+
+
+@pytest.fixture
+def new_prometheus() -> Iterator[Callable[..., prometheus.Prometheus]]:
+    """Makes Prometheus servers of the test's own; takes what `stack.prometheus.start_prometheus` takes."""
+    yield from _many("prometheus", prometheus.start_prometheus, prometheus.end)
+
+
+@pytest.fixture(scope="session")
+def cluster(docker_engine: docker.Engine) -> Iterator[Cluster]:
+    """A Kubernetes cluster of one node, nobody else's while the session lasts; tests take a namespace of their own."""
+    with contextlib.ExitStack() as held:
+        yield obtain("kubernetes", lambda: held.enter_context(kubernetes.reserved(docker_engine)))
+
+
+@pytest.fixture
+def cluster_metrics(cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster while it serves `metrics.k8s.io`; without this it serves none."""
+    pid = metricsapi.start(cluster)
+    yield cluster
+    metricsapi.end(cluster, pid)
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A new namespace in the cluster, removed with all in it after the test."""
+    name = cluster.new_namespace(f"test-{os.getpid()}-{next(_numbers)}")
+    yield name
+    cluster.end_namespace(name)
+
+
+_numbers = count(1)
+
+
+LONG = (
+    "test_newsletter", "test_ecs_act", "test_docker_act", "test_docker_deploy", "test_backups_act", "test_secrets_act",
+    "test_stage", "test_monkey", "test_backups_fetch", "test_sqs_act", "test_systemd_act", "test_rds_act",
+    "test_supervisor_act", "test_prometheus", "test_contrib", "test_backups_copies",
+)  # fmt: skip
+"""The modules that take longest begin first, so that no worker is left with one at the end."""
+
+OF_CLUSTER = ("/test_kubernetes_act.py::", "/test_kubernetes_cluster.py::", "::TestKubernetes::")
+"""What the tests of the Kubernetes cluster have in their ids."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the cluster come last, for it may still be building; the first of them has the time to wait for it."""
+    last = len(LONG)
+    places = {name: place for place, name in enumerate(LONG)}
+    of_cluster = {item: item.get_closest_marker("kubernetes") is not None for item in items}
+    items.sort(key=lambda item: last + 1 if of_cluster[item] else places.get(item.path.stem, last))
+    for first in [item for item in items if of_cluster[item]][:1]:
+        first.add_marker(pytest.mark.timeout(kubernetes.BUILD_WITHIN + kubernetes.WAIT_WITHIN + 120), append=False)
+    assert all(any(part in item.nodeid for part in OF_CLUSTER) for item in items if of_cluster[item])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together | None:
+    """With `--dist loadfile`."""
+    return Together(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+class Together(LoadScopeScheduling):  # type: ignore[misc]
+    """Which tests stay on one worker: those of a module, for they share its engines, with two exceptions.
+
+    Of the cluster there is one, and it is one worker's. The contract of all kinds on one worker would take longer than
+    everything else: each kind goes by itself.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        module, _, test = nodeid.partition("::")
+        if any(part in nodeid for part in OF_CLUSTER):
+            return "kubernetes"
+        if module.endswith("/test_contract.py"):
+            return f"{module}[{test.partition('[')[2].partition('-')[0].removesuffix(']')}]"
+        return module
 
 
 def _many(engine: str, start: Callable[..., Server], end: Callable[[Server], None]) -> Iterator[Callable[..., Server]]:

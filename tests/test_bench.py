@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 import os
 import random
 import re
 import shlex
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench import __main__ as bench
-from bench import engines, figures, setup, ttybench
+from bench import engines, figures, logs, many, manypage, setup, ttybench
+from bench.fakes import aws, pods
+from bench.fakes.server import Reply, Request, parsed, port_of, serve
 from bench.load import Shares
+from bench.many import Crowded
 from bench.ttybench import Hang, Keys, Pace, Program, Run, Session, Start, Steady
 from bench.vt import Responder, VtScreen, encode_key
 
+CROWDS = many.crowds()
 ENTRIES = bench.entries(bench.HERE / "peers.toml")
 TARGETS = figures.load_targets(bench.HERE / "targets.toml")
 
@@ -293,6 +302,13 @@ def test_an_unknown_program_is_refused_by_name() -> None:
         bench.chosen("htop,bottom")
 
 
+def test_many_objects_are_chosen_by_name_and_measured_with_all() -> None:
+    assert [crowd.name for crowd in bench.chosen(None)[1]] == [crowd.name for crowd in CROWDS]
+    programs, crowds = bench.chosen("opsroom_ecs,htop")
+    assert ([one.name for one in programs], [one.name for one in crowds]) == (["htop"], ["opsroom_ecs"])
+    assert bench.chosen("htop")[1] == []
+
+
 def test_a_tool_that_is_missing_says_why() -> None:
     with pytest.raises(setup.NotInstalled, match="--no-install"):
         setup.obtain(setup.Source("no-such-tool", apt="no-such-package"), install=False)
@@ -304,6 +320,7 @@ def test_the_load_has_somebody_in_every_state() -> None:
 
 
 @pytest.mark.engine
+@pytest.mark.alone
 def test_the_whole_bench_runs_and_the_hung_database_does_not_hang_us() -> None:
     chosen = [entry for entry in ENTRIES if entry.name == "opsroom_pg"]
     try:
@@ -320,3 +337,286 @@ def test_the_whole_bench_runs_and_the_hung_database_does_not_hang_us() -> None:
     assert hang.quit is not None
     assert hang.quit < 1000
     assert figures.SAYS_SO.search(hang.screen)
+
+
+# Very many objects
+
+
+def asked(target: str, **headers: str) -> Request:
+    lines = [f"GET {target} HTTP/1.1", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+    return parsed("\r\n".join(lines).encode())
+
+
+def told(reply: Reply) -> Any:
+    assert reply.status == 200, reply.body
+    packed = reply.headers.get("Content-Encoding") == "gzip"
+    return json.loads(gzip.decompress(reply.body) if packed else reply.body)
+
+
+def pages(cluster: pods.Cluster, path: str, limit: int) -> Iterator[dict[str, Any]]:
+    token = ""
+    while True:
+        page = told(cluster(asked(f"{path}?limit={limit}{f'&continue={token}' if token else ''}")))
+        yield page
+        token = page["metadata"].get("continue", "")
+        if not token:
+            return
+
+
+@pytest.mark.parametrize("path", [pods.PODS, pods.METRICS])
+def test_a_made_up_cluster_lists_each_pod_once_page_by_page(path: str) -> None:
+    found = list(pages(pods.Cluster(130), path, 50))
+    assert [len(page["items"]) for page in found] == [50, 50, 30]
+    assert [page["metadata"].get("remainingItemCount") for page in found] == [80, 30, None]
+    assert len({one["metadata"]["name"] for page in found for one in page["items"]}) == 130
+
+
+def test_a_list_stays_of_its_moment_and_the_next_one_differs_a_little() -> None:
+    cluster = pods.Cluster(200)
+    first = told(cluster(asked(f"{pods.PODS}?limit=100")))
+    second = [one for page in pages(cluster, pods.PODS, 100) for one in page["items"]]
+    rest = told(cluster(asked(f"{pods.PODS}?limit=100&continue={first['metadata']['continue']}")))
+    before = {one["metadata"]["uid"]: one["metadata"]["resourceVersion"] for one in first["items"] + rest["items"]}
+    after = {one["metadata"]["uid"]: one["metadata"]["resourceVersion"] for one in second}
+    assert before.keys() == after.keys()
+    assert sum(before[uid] != after[uid] for uid in before) == 4
+
+
+def test_a_made_up_cluster_packs_long_answers_for_who_takes_them_so() -> None:
+    cluster = pods.Cluster(60)
+    packed = cluster(asked(f"{pods.PODS}?limit=60", accept_encoding="gzip"))
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert len(told(packed)["items"]) == 60
+    assert "Content-Encoding" not in cluster(asked(f"{pods.PODS}?limit=60")).headers
+
+
+def test_a_made_up_cluster_says_what_it_serves_and_refuses_the_rest() -> None:
+    cluster = pods.Cluster(120)
+    groups = {one["metadata"]["name"] for one in told(cluster(asked("/apis")))["items"]}
+    assert {"apps", "metrics.k8s.io"} <= groups
+    assert len(told(cluster(asked("/apis/apps/v1/deployments?limit=500")))["items"]) == 3
+    assert told(cluster(asked("/apis/batch/v1/jobs?limit=500")))["items"] == []
+    assert cluster(asked("/apis/cert-manager.io/v1/certificates")).status == 404
+    broken = base64.b64encode(b"nonsense").decode()
+    assert cluster(asked(f"{pods.PODS}?limit=5&continue={broken}")).status == 400
+
+
+def ask(account: aws.Account, operation: str, **parameters: Any) -> Any:
+    body = json.dumps(parameters).encode()
+    return told(account(Request("POST", "/", {}, {"x-amz-target": f"Service.{operation}"}, body)))
+
+
+def test_services_are_listed_and_described_in_pages_no_longer_than_allowed() -> None:
+    account = aws.Account(services=130)
+    first = ask(account, "ListServices", maxResults=100)
+    second = ask(account, "ListServices", maxResults=100, nextToken=first["nextToken"])
+    arns = [*first["serviceArns"], *second["serviceArns"]]
+    assert (len(first["serviceArns"]), len(set(arns)), "nextToken" in second) == (100, 130, False)
+    described = ask(account, "DescribeServices", services=[arns[7], "gone"])
+    assert [one["serviceName"] for one in described["services"]] == ["service-0007"]
+    assert described["failures"][0]["reason"] == "MISSING"
+    assert len(described["services"][0]["events"]) == aws.EVENTS
+    tasks = ask(account, "ListTasks", desiredStatus="RUNNING", maxResults=100)
+    assert ask(account, "DescribeTasks", tasks=tasks["taskArns"][:1])["tasks"][0]["group"] == "service:service-0000"
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        ("ListServices", {"maxResults": 101}),
+        ("DescribeServices", {"services": [f"service-{number:04}" for number in range(11)]}),
+        ("ListQueues", {"MaxResults": 1001}),
+        ("GetQueueAttributes", {"QueueUrl": "https://sqs/1/gone"}),
+        ("DeleteEverything", {}),
+    ],
+)
+def test_what_the_services_do_not_allow_the_made_up_account_refuses(
+    operation: str, parameters: Mapping[str, Any]
+) -> None:
+    body = json.dumps(parameters).encode()
+    reply = aws.Account(services=20, queues=20)(Request("POST", "/", {}, {"x-amz-target": f"S.{operation}"}, body))
+    assert reply.status == 400
+    assert "__type" in json.loads(reply.body)
+
+
+def test_queues_are_listed_in_pages_of_a_thousand() -> None:
+    account = aws.Account(queues=2300)
+    found, token = [], ""
+    while True:
+        page = ask(account, "ListQueues", MaxResults=1000, **({"NextToken": token} if token else {}))
+        found.append(page["QueueUrls"])
+        token = page.get("NextToken", "")
+        if not token:
+            break
+    assert [len(urls) for urls in found] == [1000, 1000, 300]
+    assert len({url for urls in found for url in urls}) == 2300
+    attributes = ask(account, "GetQueueAttributes", QueueUrl=found[0][4])["Attributes"]
+    assert int(attributes["ApproximateNumberOfMessages"]) > 0
+    assert "deadLetterTargetArn" in attributes["RedrivePolicy"]
+
+
+def test_metrics_are_given_for_all_that_is_asked_and_no_more_than_500() -> None:
+    account = aws.Account(queues=10, now=lambda: 1_000_000.0)
+    answer = ask(account, "GetMetricData", MetricDataQueries=[{"Id": "a"}, {"Id": "b"}])
+    assert [one["Id"] for one in answer["MetricDataResults"]] == ["a", "b"]
+    assert len(answer["MetricDataResults"][0]["Values"]) == len(answer["MetricDataResults"][0]["Timestamps"]) == 15
+
+
+@pytest.mark.parametrize("crowd", CROWDS, ids=lambda crowd: crowd.name)
+async def test_our_probes_and_the_made_up_clouds_understand_each_other(
+    crowd: many.Crowd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench.fakes.__main__ import FAKES
+    from desk.profile import load
+    from probes.base import Context
+    from tests.toys import StillClock
+    from tui.kinds import Kinds
+    from tui.secrets import Secrets
+
+    monkeypatch.setenv(many.KEY, "bench")
+    server = await serve(FAKES[crowd.fake](40))
+    path = tmp_path / "bench.toml"
+    path.write_text(many.profile_text(crowd, port_of(server), tmp_path))
+    kinds, clock = Kinds(), StillClock()
+    target = load(path, kinds).targets[0]
+    probe = kinds.facts(crowd.kind)(target, Context(Secrets(os.environ), time.monotonic, clock.now, "bench"))
+    probe.watched = True
+    try:
+        snapshot = await probe.read()
+        named = {table.name: table for table in kinds.panel(crowd.kind).tables}
+        rows = named[crowd.fake].rows(snapshot.facts)
+        assert len(rows) == 40
+        assert not snapshot.gaps
+    finally:
+        await probe.close()
+        server.close()
+
+
+@pytest.mark.parametrize("crowd", CROWDS, ids=lambda crowd: crowd.name)
+def test_every_scene_of_many_objects_has_sound_expressions(crowd: many.Crowd) -> None:
+    re.compile(crowd.rows, re.MULTILINE)
+    assert re.compile(crowd.left).groups == 1
+    assert {step.group for step in many.steps(crowd.seek)} == set(manypage.GROUPS)
+
+
+LINES = (
+    "  pods ▸things   2 of 40, filter “web”",
+    "  thing     size ▼",
+    "▸ web-1       12",
+    "  web-2        9",
+    "web",
+)
+
+
+def seen(*lines: str) -> many.Look:
+    shown = screen()
+    shown.feed("\r\n".join(lines[:-1]).encode())
+    shown.feed(f"\x1b[{ttybench.ROWS};1H{lines[-1]}".encode())
+    return many.look(shown)
+
+
+def test_a_key_has_done_its_work_only_when_what_it_asks_for_is_seen() -> None:
+    before = seen("  pods ▸things   40", "  thing     size", "▸ api-1       12", "  web-2        9", " ordered by size")
+    now = seen(*LINES)
+    assert (now.cursor, now.foot, now.filtered, now.rows) == ("▸ web-1", "web", True, (LINES[2], LINES[3]))
+    assert many.narrowed("web")(before, now)
+    assert not many.narrowed("web-1")(before, now)
+    assert not many.narrowed("web")(before, seen(*LINES[:3], "  api-2        9", "web"))
+    down = next(step for step in many.steps(("w",)) if step.key == "j")
+    assert down.done(before, now)
+    assert not down.done(now, seen(*LINES[:2], "▸ web-1       13", *LINES[3:]))
+
+
+def crowded(**values: Any) -> Crowded:
+    run = Crowded(10_000, first_rows=900.0, whole=4.0, left=0, looked=60.0, peak=120.0, quit=9.0)
+    run.steady = Steady(12.0, 100.0, 100, 2, 3.0, None)
+    run.keys = {"move": [4.0] * 99, "filter": [80.0]}
+    for name, value in values.items():
+        setattr(run, name, value)
+    return run
+
+
+def found_many() -> figures.Results:
+    runs = {
+        "opsroom_pods": [crowded(), Crowded(10_000, first_rows=2900.0)],
+        "opsroom_queues": [crowded(whole=None, left=9_100, first_rows=None, keys={}, missed=3)],
+    }
+    return figures.Results(quick=False, only=("opsroom_pods", "opsroom_queues"), crowds=runs)
+
+
+LIMITS = manypage.load_limits(bench.HERE / "targets.toml")
+
+
+def test_the_section_says_what_wrote_it_what_is_met_and_what_was_not_seen() -> None:
+    section = manypage.section(found_many(), LIMITS)
+    assert "Written by `python -m bench --only opsroom_pods,opsroom_queues` on" in section
+    assert "opsroom_pods: every object was read 4.0 s after the start" in section
+    assert "opsroom_queues: 900 of 10,000 objects were read 60 s after the start" in section
+    assert re.search(r"\| opsroom_pods +\| +1900 of 2000, met \| +4\.76 of 50, met \| +120 of 150, met \|", section)
+    assert re.search(r"\| opsroom_queues +\| +not measured \| +not measured \| +120 of 150, met \|", section)
+    assert re.search(r"\| opsroom_pods +\| 4\.00 \(99 keys\) .*80\.0 \(1 keys\) \|", section)
+
+
+def test_what_is_over_the_limit_is_said_in_bold() -> None:
+    runs = {"opsroom_pods": [crowded(peak=151.0)]}
+    assert "151 of 150, **not met**" in manypage.section(figures.Results(quick=False, crowds=runs), LIMITS)
+
+
+def test_a_limit_of_an_unknown_metric_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "targets.toml"
+    path.write_text("[many]\nbeauty = 1\n")
+    with pytest.raises(KeyError, match="beauty"):
+        manypage.load_limits(path)
+
+
+def test_a_run_of_one_part_leaves_the_other_part_of_the_page_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    bench.finish(results(), path, tmp_path / "runs.json")
+    peers = path.read_text()
+    assert manypage.TITLE not in peers
+    bench.finish(found_many(), path, tmp_path / "runs.json")
+    both = path.read_text()
+    assert manypage.rest_of(both).rstrip() == peers.rstrip()
+    assert both.count(manypage.TITLE) == 1
+    bench.finish(results(), path, tmp_path / "runs.json")
+    assert manypage.section_of(path.read_text()) == manypage.section_of(both)
+    bench.finish(found_many(), path, tmp_path / "runs.json")
+    assert path.read_text().count(manypage.TITLE) == 1
+
+
+def test_a_section_in_the_midst_of_a_page_is_found_and_taken_out() -> None:
+    page = f"# Speed\n\nold\n\n{manypage.TITLE}\n\nmany\n\n## Beside the peers\n\nfew\n"
+    assert manypage.section_of(page) == f"{manypage.TITLE}\n\nmany\n"
+    assert manypage.rest_of(page) == "# Speed\n\nold\n\n## Beside the peers\n\nfew\n"
+    assert manypage.rest_of("# Speed\n") == "# Speed\n"
+
+
+def found_logs() -> figures.Results:
+    one = logs.Search("a text", [0.5, 0.7], [0.4, 0.4], 7)
+    slow = logs.Search("an expression", [5.0], [0.4], 7, same=False)
+    found = logs.Found(1 << 30, [one, slow], [0.005], [0.02], [0.001], 10, 9, 2.0)
+    return figures.Results(quick=True, only=("logs",), logs=found)
+
+
+def test_logs_have_a_section_of_their_own_that_other_runs_leave_alone(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    bench.finish(results(), path, tmp_path / "runs.json")
+    bench.finish(found_many(), path, tmp_path / "runs.json")
+    before = path.read_text()
+    bench.finish(found_logs(), path, tmp_path / "runs.json")
+    page = path.read_text()
+    assert "1.50 of 2, met" in page
+    assert "12.5 of 2, **not met**" in page
+    assert "**no**" in page, "grep found others"
+    assert "9 of 10 lines came" in page
+    assert manypage.rest_of(page, logs.TITLE).rstrip() == before.rstrip()
+    for again in (results(), found_many()):
+        bench.finish(again, path, tmp_path / "runs.json")
+        assert manypage.section_of(path.read_text(), logs.TITLE) == manypage.section_of(page, logs.TITLE)
+
+
+def test_logs_are_asked_for_by_name_and_a_limit_nobody_knows_is_refused(tmp_path: Path) -> None:
+    assert bench.chosen("logs") == ([], [])
+    (tmp_path / "targets.toml").write_text("[logs]\nbeauty = 1\n")
+    with pytest.raises(KeyError, match="beauty"):
+        logs.load_limits(tmp_path / "targets.toml")

@@ -26,7 +26,7 @@ class Server(socketserver.ThreadingTCPServer):
 @pytest.fixture
 def proxy() -> Iterator[FaultProxy]:
     with Server(("127.0.0.1", 0), Echo) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         with FaultProxy(server.server_address[1]) as made:
             yield made
         server.shutdown()

@@ -23,9 +23,9 @@ from typing import Any, Final
 
 import pytest
 
-from desk.profile import RuleTable
 from desk.rules import placeholders
-from probes.base import Probe
+from desk.ruletable import RuleTable
+from probes.base import Actuator, Danger, Probe
 from tui.keys import KEYS, shown
 from tui.kinds import KINDS, Kind, Kinds
 from widgets.panel import Panel
@@ -36,6 +36,7 @@ DRIVERS: Final = ("psycopg", "redis", "docker", "httpx", "psutil", "boto3", "sup
 LONGEST: Final = 650
 """Lines of a module; a longer one wants to be two."""
 
+KIND: Final = {kind.name: kind for kind in KINDS}
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
 
@@ -56,13 +57,23 @@ def module_of(dotted: str) -> str:
 
 
 def files_of(kind: Kind) -> list[Path]:
-    """Where a kind's probe is written: a module, or a package."""
-    base = ROOT / module_of(kind.probe).replace(".", "/")
-    return [base.with_suffix(".py")] if base.with_suffix(".py").exists() else list(base.rglob("*.py"))
+    """Where a kind's probe is written: a module, or a package without the kinds that live inside it."""
+    module = module_of(kind.probe)
+    base = ROOT / module.replace(".", "/")
+    if base.with_suffix(".py").exists():
+        return [base.with_suffix(".py")]
+    inside = {module_of(one.probe) for one in KINDS if module_of(one.probe).startswith(f"{module}.")}
+    guests = [ROOT / one.replace(".", "/") for one in inside]
+    return [path for path in base.rglob("*.py") if not any(path.is_relative_to(guest) for guest in guests)]
 
 
 def named(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def dotted(path: Path) -> str:
+    """A module's name."""
+    return named(path)[:-3].replace("/", ".").removesuffix(".__init__")
 
 
 def run(code: str) -> str:
@@ -123,6 +134,7 @@ def test_no_probe_and_no_panel_is_missing_from_the_table() -> None:
 def test_every_module_of_the_probes_belongs_to_a_kind() -> None:
     there = {path.stem if path.is_file() else path.name for path in (ROOT / "probes").iterdir()}
     there -= {"__init__", "__pycache__", "base", "exec", "py"}
+    there -= {"notify"}  # tells people, and watches nothing: see the test of the one place that does
     known = {module_of(kind.probe).split(".")[1] for kind in KINDS}
     assert {name for name in there if not name.startswith(".")} == known
 
@@ -202,14 +214,14 @@ def test_the_command_line_does_not_load_the_screen() -> None:
 
 def test_no_panel_and_no_probe_loads_a_driver() -> None:
     modules = {module_of(dotted) for kind in KINDS for dotted in (kind.probe, kind.panel)}
-    modules |= {named(path)[:-3].replace("/", ".").removesuffix(".__init__") for path in sources("widgets", "desk")}
+    modules |= {dotted(path) for path in sources("widgets", "desk")}
     code = "import sys, importlib\n" + f"for name in {sorted(modules)!r}: importlib.import_module(name)\n"
     code += f"print([name for name in {DRIVERS!r} if name in sys.modules])"
     assert run(code) == "[]"
 
 
 def test_the_desk_and_the_probes_never_load_the_screen() -> None:
-    modules = {module_of(kind.probe) for kind in KINDS} | {f"desk.{path.stem}" for path in sources("desk")}
+    modules = {module_of(kind.probe) for kind in KINDS} | {dotted(path) for path in sources("desk")}
     code = "import sys, importlib\n" + f"for name in {sorted(modules)!r}: importlib.import_module(name)\n"
     assert run(code + "print([name for name in ('textual', 'rich') if name in sys.modules])") == "[]"
 
@@ -244,14 +256,235 @@ def keeps_everything(node: ast.ExceptHandler) -> bool:
     return any(isinstance(one, ast.Name) and one.id in ("Exception", "BaseException") for one in caught)
 
 
-def test_only_the_poller_and_the_lane_that_hands_it_on_catch_every_exception() -> None:
+def test_only_poller_action_runner_and_the_lane_that_hands_it_on_catch_every_exception() -> None:
     found = {
         named(path)
         for path in sources(*ROOMS)
         for node in ast.walk(tree(path))
         if isinstance(node, ast.ExceptHandler) and keeps_everything(node)
     }
-    assert found == {"desk/poller.py", "probes/base/lane.py"}
+    assert found == {"desk/actions.py", "desk/poller.py", "probes/base/lane.py"}
+
+
+# One door
+
+
+def acts(path: Path) -> bool:
+    """True for a module in which something may be changed."""
+    return path.stem == "act" or path.stem.startswith("act_")
+
+
+def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
+    """(name of what is called, the call) of each call in a module."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            yield node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", ""), node
+
+
+def texts(node: ast.AST) -> list[str]:
+    """Every text that is written out in a piece of code."""
+    return [one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+
+
+ACTING: Final = [kind for kind in KINDS if kind.act]
+EVERY_ACTING_KIND = pytest.mark.parametrize("kind", ACTING, ids=lambda kind: kind.name)
+
+
+@EVERY_ACTING_KIND
+def test_every_act_is_named_explained_and_tested(kind: Kind) -> None:
+    actuator = Kinds().actuator(kind.name)
+    assert actuator is not None
+    assert issubclass(actuator, Actuator)
+    assert actuator.kind == kind.name
+    names = [action.name for action in actuator.actions]
+    assert len(set(names)) == len(names)
+    assert names
+    for action in actuator.actions:
+        assert action.title
+        assert action.what.endswith("."), f"{action.name}: {action.what}"
+        assert action.danger > Danger.READ
+    tests = [
+        path.read_text("utf-8") for path in sources("tests/probes") if actuator.__name__ in path.read_text("utf-8")
+    ]
+    for needed in ("comes_back", "Truth.CONFIRMED", "changed since you looked"):
+        assert any(needed in text for text in tests), f"no test of {kind.name} speaks of {needed}"
+
+
+def test_the_readme_tells_of_every_kind_that_acts() -> None:
+    acting = text_of("README.md").partition("## Acting")[2].partition("\n## ")[0]
+    assert [kind.name for kind in ACTING if f"| `{kind.name}` |" not in acting] == []
+
+
+ROWS: Final = re.compile(r"\| ([A-E]-\d|H-\d)")
+
+
+def rows_of(page: str) -> list[list[str]]:
+    """The cells of each line about rows; a sign that stands inside a cell is written `\\|`."""
+    lines = (line for line in page.splitlines() if ROWS.match(line))
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def test_the_page_of_rows_names_kinds_acts_and_tests_that_there_are() -> None:
+    """docs/ROWS.md: where each thing that the runbooks ask for is to be found."""
+    written = {name for path in sources("tests") for name in re.findall(r"def (test_\w+)", path.read_text("utf-8"))}
+    known = {kind.name: Kinds().actuator(kind.name) for kind in KINDS}
+    acts = {name: {action.name for action in one.actions} if one else set() for name, one in known.items()}
+    served, _, rest = text_of("docs/ROWS.md").partition("## Not yet")
+    for ids, _, where, test in rows_of(served):
+        assert test.strip("`") in written, f"{ids}: {test}"
+        named = [word for word in re.findall(r"`(\w+)`", where) if word in known]
+        for act in re.findall(r"\bacts? ((?:`[\w-]+`(?:, )?)+)", where):
+            for name in re.findall(r"`([\w-]+)`", act):
+                assert any(name in acts[kind] for kind in named), f"{ids}: no act {name} of {named}"
+        spoken = {word for kind in named for word in spoken_of(KIND[kind])}
+        for some in re.findall(r"\blooks? ((?:`[a-z-]+`(?:, )?)+)", where):
+            assert set(re.findall(r"`([a-z-]+)`", some)) <= spoken, f"{ids}: no look {some} of {named}"
+        rules = {rule.name for kind in named for rule in Kinds().facts(kind).rules}
+        for some in re.findall(r"\brules? ((?:`[\w-]+`(?:, )?)+)", where):
+            assert set(re.findall(r"`([\w-]+)`", some)) <= rules, f"{ids}: no rule {some} of {named}"
+    for ids, *cells in rows_of(rest):
+        assert len(cells) == 2, ids
+        assert all(cells), ids
+    assert set(re.findall(r"`(test_\w+)`", text_of("docs/ROWS.md"))) <= written
+
+
+def test_no_row_of_the_runbooks_is_missing_from_the_page() -> None:
+    """docs/rows.tsv: the rows that ask for something to be read or done, and the hazards beside them."""
+    listed = [line.split("\t") for line in text_of("docs/rows.tsv").splitlines()[1:]]
+    assert {kind for _, kind in listed} == {"probe", "action", "log-search", "backup", "maintenance", "hazard"}
+    assert len({row for row, _ in listed}) == len(listed) > 450
+    told = {row for ids, *_ in rows_of(text_of("docs/ROWS.md")) for row in ids.split()}
+    assert [row for row, _ in listed if row not in told] == []
+
+
+def test_only_the_runner_carries_out_and_only_the_wiring_makes_one() -> None:
+    carrying = {named(path) for path in sources(*ROOMS) for name, _ in calls(path) if name == "carry_out"}
+    assert carrying == {"desk/actions.py"}
+    making = {named(path) for path in sources(*ROOMS) for name, _ in calls(path) if name == "Runner"}
+    assert making == {"tui/wiring.py"}
+    loading = {named(path) for path in sources(*ROOMS) for name, _ in calls(path) if name == "actuator"}
+    assert loading <= {"tui/wiring.py", "tui/acting.py", "tui/doctor.py"}
+
+
+WRITES: Final = re.compile(
+    r"^(?:EVAL\w*|FCALL|DEL|UNLINK|FLUSH\w+|[LR]PUSHX?|[LR]POP\w*|LREM|LMOVE|LTRIM|LSET|LINSERT|ZADD|ZREM\w*|ZPOP\w*|HSET"
+    r"\w*|HDEL|HINCRBY\w*|SET|SETEX|EXPIRE\w*|PERSIST|RENAME\w*|MOVE|COPY|XADD|XDEL|XTRIM|XACK|XCLAIM|XAUTOCLAIM|XGROUP"
+    r"|SADD|SREM|INCR\w*|DECR\w*|APPEND|EXEC|SHUTDOWN|REPLICAOF|PUBLISH|RESTORE|SWAPDB|SCRIPT|FUNCTION|MIGRATE)$"
+)
+"""Commands of Redis that change something."""
+
+
+VERBS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+ROOMS_OF_PROBES: Final = (
+    "supervisor", "docker", "systemd", "postgres", "redis", "http", "host", "alerting", "aws", "kubernetes",
+    "prometheus", "backups", "settings", "commands", "certificates", "rotation", "scans", "logs", "net",
+)  # fmt: skip
+
+SQL: Final = re.compile(
+    r"\s*(?:CREATE|DROP|ALTER|INSERT|UPDATE|DELETE|TRUNCATE|GRANT|REVOKE|VACUUM|REINDEX|CLUSTER|ANALYZE|COMMENT|DO)\s+\S"
+)
+"""How a statement of PostgreSQL begins that changes something."""
+FILES: Final = frozenset(
+    {"rename", "replace", "renames", "unlink", "remove", "removedirs", "rmdir", "rmtree", "truncate", "ftruncate",
+     "chmod", "fchmod", "chown", "fchown", "lchown", "link", "symlink", "mkdir", "makedirs", "mkfifo", "utime", "copy",
+     "copy2", "copyfile", "copytree", "move", "setxattr", "removexattr"}
+)  # fmt: skip
+"""Functions of os and shutil that change a file or a folder."""
+PATHS: Final = frozenset({"unlink", "rmdir", "write_text", "write_bytes", "touch", "symlink_to", "hardlink_to"})
+"""Methods of a path that do, and that nothing else has."""
+OPENS: Final = frozenset({"O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND"})
+STORES: Final = re.compile(
+    r"(?:put|delete|copy|restore)_objects?|(?:create|complete|abort)_multipart_upload|upload_(?:part\w*|file|fileobj)"
+)
+"""Calls of a store that speaks S3 that change something."""
+FORCES: Final = frozenset(
+    {"renew", "certonly", "revoke", "--force", "-f", "--rotate", "--flush", "fix", "--fix", "update", "install"}
+)
+"""Words of a command line with which the programs of these rooms change something."""
+FORCING: Final = ("certbot", "logrotate", "journalctl", "npm", "pnpm", "pip-audit", "trivy")
+KEEPING: Final = frozenset({"probes/settings/undo.py", "probes/docker/history.py"})
+"""What keeps records of ours in the folder for what outlives a session: that is no system."""
+
+
+def writes_a_file(path: Path, name: str, call: ast.Call) -> bool:
+    """True for a call that changes a file or a folder of this machine."""
+    if named(path) in KEEPING:
+        return False
+    owner = call.func.value.id if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) else ""
+    inside = {one.attr for one in ast.walk(call) if isinstance(one, ast.Attribute)}
+    mode = [one for at, one in enumerate(call.args) if at == 1] + [
+        one.value for one in call.keywords if one.arg == "mode"
+    ]
+    return (
+        (owner in ("os", "shutil") and name in FILES)
+        or name in PATHS
+        or (name == "open" and owner == "os" and bool(OPENS & inside))
+        or (name == "open" and owner != "os" and any(set("wax+") & set(text) for one in mode for text in texts(one)))
+    )
+
+
+def forces_a_program(node: ast.AST) -> bool:
+    """True for a command line, written out, with which a program changes something."""
+    said = texts(node) if isinstance(node, ast.List | ast.Tuple) else []
+    tells = FORCES & set(said) or any(one.startswith("--vacuum-") for one in said)
+    return bool(tells) and any(one.rpartition("/")[2] in FORCING for one in said)
+
+
+@pytest.mark.parametrize("room", ROOMS_OF_PROBES)
+def test_nothing_outside_the_modules_that_act_can_change_a_system(room: str) -> None:
+    """Each driver's ways of changing something, by the calls and texts they take."""
+    found = []
+    for path in (path for path in sources(f"probes/{room}") if not acts(path)):
+        for name, call in calls(path):
+            said = texts(call)
+            if (
+                name in ("post", "patch", "together", "restart", "kill", "killpg", "send_signal")
+                or (room == "supervisor" and name == "call" and said and not re.match("get|read|tail", said[0]))
+                or (room != "supervisor" and name in ("stream", "request") and VERBS & set(said))
+                or (room == "aws" and name in ("send", "admitted", "answer") and path.stem != "calls")
+                or (room == "systemd" and name in ("_systemctl", "run") and {"start", "stop", "restart"} & set(said))
+                or (room == "docker" and name in ("run", "_ask") and "up" in said and "--help" not in said)
+                or writes_a_file(path, name, call)
+                or (room == "backups" and STORES.fullmatch(name))
+                or ast.unparse(call.func) in ("job.begin", "job.stop")
+            ):
+                found.append(f"{named(path)}:{call.lineno}: {name} {said[:3]}")
+        for node in ast.walk(tree(path)):
+            if room == "redis" and path.stem != "commands" and isinstance(node, ast.Tuple) and node.elts:
+                first = texts(node.elts[0])[:1] if isinstance(node.elts[0], ast.Constant) else []
+                found += [f"{named(path)}:{node.lineno}: {one}" for one in first if WRITES.match(one)]
+            if path.stem != "commands" and forces_a_program(node):
+                found.append(f"{named(path)}:{node.lineno}: {texts(node)[:3]}")  # type: ignore[attr-defined]
+        if room in ("postgres", "backups") and path.stem != "commands":
+            for text in texts(tree(path)):
+                if room == "backups" and SQL.match(text) and "..." not in text:
+                    found.append(f"{named(path)}: {text[:60]!r}")
+                if re.match(r"\s*(?:SELECT|WITH)\b", text) and re.search(r"pg_(?:terminate|cancel|reload)\w*\(", text):
+                    found.append(f"{named(path)}: {text[:40]!r}")
+    for path in sorted((ROOT / "probes" / room).rglob("*.sql")):
+        text = path.read_text("utf-8")
+        if re.search(r"pg_(?:terminate|cancel|reload|rotate)\w*\s*\(", text) or any(map(SQL.match, text.splitlines())):
+            found.append(named(path))
+    assert found == []
+
+
+def test_people_are_told_through_one_module_which_is_no_act() -> None:
+    """The one exception to the door for acts: a notice changes no system under watch, and a session that may only look
+    must be able to call somebody. So it leaves from one place, in one request, and is asked for in two: by the courier,
+    which has it on disk before, and by `opsroom notify test`."""
+    room = [*sources("probes/notify")]
+    assert [named(path) for path in room if "httpx" in path.read_text("utf-8")] == ["probes/notify/send.py"]
+    requests = [texts(call) for path in room for name, call in calls(path) if name == "build_request"]
+    assert requests == [["POST"]]
+    others = {"post", "put", "patch", "delete", "request", "stream", "run_in_executor", "job", "on_terminal"}
+    assert [named(path) for path in room for name, _ in calls(path) if name in others] == []
+    assert [named(path) for path in room if acts(path) or "probes.exec" in path.read_text("utf-8")] == []
+    rooms = sources("tui", "widgets", "desk", "systems", "probes/notify")
+    asked = [(named(path), call) for path in rooms for name, call in calls(path) if name == "tell"]
+    telling = {path for path, call in asked if isinstance(call.func, ast.Attribute) and call.args}
+    assert telling == {"desk/notices/courier.py", "tui/delivery.py"}
+    loading = {named(path) for path in sources(*ROOMS) if "from probes.notify." in path.read_text("utf-8")}
+    assert {path for path in loading if not path.startswith("probes/notify/")} == {"tui/delivery.py"}
 
 
 def test_no_action_takes_text() -> None:
@@ -294,7 +527,7 @@ def test_other_programs_are_started_through_one_door() -> None:
     )
     rooms = sources("tui", "widgets", "desk", "probes")
     found = {named(path) for path in rooms if starters.search(path.read_text("utf-8"))}
-    assert found == {"probes/exec.py"}
+    assert found == {"probes/exec/program.py", "probes/exec/keeper.py"}
 
 
 # Papers
@@ -395,7 +628,7 @@ def test_every_example_in_a_docstring_is_true() -> None:
     tried = 0
     for path in sources("desk", "widgets", "tui", "probes/base"):
         if ">>> " in path.read_text("utf-8"):
-            module = import_module(named(path)[:-3].replace("/", ".").removesuffix(".__init__"))
+            module = import_module(dotted(path))
             failed, count = doctest.testmod(module, optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
             assert failed == 0, named(path)
             tried += count

@@ -23,7 +23,7 @@ def foreign_room() -> str | None:
 
 def main() -> None:
     """The console command."""
-    gc.disable()  # nothing that start-up makes is garbage; the app turns it on again with its first picture
+    gc.disable()  # nothing that start-up makes is garbage; `tui.garbage` turns it on again with the first picture
     reason = foreign_room()
     if reason:
         sys.stderr.write(reason + "\n")

@@ -6,13 +6,15 @@ It decides nothing about the system it shows, and nothing here takes a target fr
 from __future__ import annotations
 
 import asyncio
-import gc
-from typing import Any, ClassVar, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from textual import events
 from textual.app import App
 from textual.binding import BindingType
 
 from desk import words
+from tui.garbage import Garbage
 from tui.room import Room
 from tui.screens.base import RoomScreen
 from tui.screens.overview import Overview
@@ -20,6 +22,10 @@ from tui.secrets import Secrets
 from tui.terminal import EXIT_INTERRUPT, EXIT_OK, Lifelines
 from tui.themes import THEMES
 from tui.wiring import references
+
+if TYPE_CHECKING:
+    from desk.hands import Hands
+    from tui.handover import Terminal
 
 BEAT: Final = 0.1
 """Seconds between two pictures at most."""
@@ -39,13 +45,32 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = []
     CSS = "Screen { layers: base; }"
     ESCAPE_TO_MINIMIZE = False
+    ALLOW_SELECT = False  # the terminal selects; the framework stumbles over a click on what was just taken away
 
-    def __init__(self, room: Room, secrets: Secrets, theme: str) -> None:
+    def __init__(
+        self,
+        room: Room,
+        secrets: Secrets,
+        theme: str,
+        arming: tuple[str, float | None] | None = None,
+        hands: Callable[[], Hands] | None = None,
+        terminal: Terminal | None = None,
+    ) -> None:
+        """`arming`: (reason, minutes) for which the session is armed from the start; `hands` makes what acts.
+
+        `terminal` can be handed over to other programs.
+        """
         super().__init__()
+        self._terminal = terminal
+        if terminal is not None:
+            terminal.belongs_to(self)
+        self.arming = arming
+        self._make_hands = hands
         self.animation_level = "none"
         self.room = room
         self.secrets = secrets
         self._wanted_theme = theme
+        self._garbage = Garbage()
         self._due: asyncio.TimerHandle | None = None
         self._drawn = 0.0
         """When the last picture was drawn, in the loop's time."""
@@ -64,15 +89,60 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
         asyncio.get_running_loop().call_later(_FIRST_PICTURE, self._open)
 
     def _open(self) -> None:
-        gc.freeze()  # what start-up made stays; `tui.__main__` kept the collector from going through it
-        gc.enable()
+        self._garbage.begin(asyncio.get_running_loop().time())
         self.room.engine.board.bell = self._ring
         self._starting = asyncio.create_task(self._start())
-        self.set_interval(1.0, self._draw)
+        self._starting.add_done_callback(self._started)
+        self.set_interval(1.0, self._second)
+
+    def _started(self, starting: asyncio.Task[None]) -> None:
+        """A fault while starting is a crash like any other, not a room in which nothing happens."""
+        if not starting.cancelled() and starting.exception() is not None:
+            self.call_later(starting.result)
 
     async def _start(self) -> None:
         await self.secrets.prepare(references(self.room.profile))
+        if self.room.keep is not None:
+            self.room.journal = self.room.keep()
+            self.room.journal.start(self.room.engine.inbox)
+        if self.room.record is not None:
+            self.room.scribe = self.room.record()
+        if self.room.scribe is not None:
+            self.room.scribe.begin()
+        if self.room.make_historian is not None:
+            self.room.historian = self.room.make_historian()
+        if self.room.historian is not None:
+            self.room.engine.heard.append(self.room.historian.take)
+            self.room.historian.start()
+        if self.room.dispatch is not None:
+            self.room.dispatch.start()
         self.room.engine.start()
+        if self.room.make_procedures is not None:
+            self.room.procedures = self.room.make_procedures()
+            self.room.procedures.start(self._ring)
+        if self.room.make_checklists is not None:
+            self.room.checklists = self.room.make_checklists()
+            self.room.checklists.start(self._ring)
+        if self._make_hands is not None:
+            self.room.hands = self._make_hands()
+            if self.room.scribe is not None:
+                self.room.scribe.follow(self.room.hands.trail)
+        if self.room.hands is not None:
+            await self._take_hold(self.room.hands)
+
+    async def _take_hold(self, hands: Hands) -> None:
+        """Arm as the profile or the command line says, and ask about what earlier sessions left open."""
+        from desk.audit import Unrecorded
+        from tui.screens.unfinished import unfinished_sheet
+
+        if self.arming is not None:
+            try:
+                await hands.arm(*self.arming)
+            except Unrecorded as error:
+                self._say(f"not armed: {error}")
+        sheet = await unfinished_sheet(self.room, hands)
+        if sheet is not None:
+            await self.push_screen(sheet)
 
     def _ring(self) -> None:
         """A reading came in: a picture within a beat, one for all that come until then."""
@@ -87,22 +157,94 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
         if self.room.still is None:
             self._draw()
 
+    async def _second(self) -> None:
+        """Once a second: what is shown grows older, and what was allowed may be over."""
+        self.room.engine.tick()
+        if self.room.dispatch is not None:
+            self.room.dispatch.tick(self._say)
+        if self.room.procedures is not None:
+            self.room.procedures.tick(self._say)
+        hands = self.room.hands
+        if hands is not None and await hands.fall_back():
+            self._say("time is up: the session is disarmed")
+        if hands is not None and hands.next_due is not None:
+            self.room.later(self._take_back(hands))
+        self._draw()
+        self._garbage.tidy(asyncio.get_running_loop().time())
+
+    async def _take_back(self, hands: Hands) -> None:
+        """End a temporary measure whose time is up."""
+        deed = await hands.take_back()
+        if deed is not None:
+            self.room.remember(deed)
+            self._say(f"time is up: {deed.plan.action.title}, to take a measure back; E shows it")
+
     def _draw(self) -> None:
         screen = self.screen
         if isinstance(screen, RoomScreen):
             screen.draw()
 
     def _say(self, text: str) -> None:
-        screen = self.screen
-        if isinstance(screen, RoomScreen):
-            screen.say(text)
+        above = self.screen_stack[-1:]  # an act that goes on may end while the room is left
+        if above and isinstance(above[0], RoomScreen):
+            above[0].say(text)
 
     async def on_unmount(self) -> None:
         """Let go of every backend, in a moment even when all of them hang."""
         self.room.engine.board.bell = lambda: None
+        self._garbage.end()
         if self._due is not None:
             self._due.cancel()
+        if self._terminal is not None:
+            await self._terminal.end()
+        if self.room.hands is not None:
+            await self.room.hands.close()
+        if self.room.scribe is not None:
+            self.room.scribe.end()
         await self.room.engine.close()
+        if self.room.historian is not None:
+            self.room.historian.close()
+        if self.room.scribe is not None:
+            self.room.scribe.recorder.close()
+        if self.room.journal is not None:
+            self.room.journal.close()
+        if self.room.procedures is not None:
+            self.room.procedures.close()
+        if self.room.checklists is not None:
+            self.room.checklists.close()
+        if self.room.dispatch is not None:
+            await self.room.dispatch.close()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Every key comes through here first."""
+        if isinstance(event, events.Key):
+            self._garbage.keyed(asyncio.get_running_loop().time())
+        await super().on_event(event)
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters that were on their way to another screen when the commands opened were meant for them."""
+        from tui.screens.sheet import Menu
+
+        above = self.screen_stack[-1:]  # while the room opens or is left there may be none
+        if above and isinstance(above[0], Menu) and above[0].take(event):
+            event.stop()
+            event.prevent_default()
+
+    def on_app_focus(self) -> None:
+        """The terminal is looked at again: what could be confirmed has to be seen again first."""
+        from tui.screens.act import Act
+
+        above = self.screen_stack[-1:]
+        if above and isinstance(above[0], Act):
+            above[0].settle_in()
+
+    def ring(self, sequence: str) -> bool:
+        """Send the terminal a bell or a notice; False while another program has it."""
+        driver = self._driver
+        if driver is None or getattr(driver, "lent", False):
+            return False
+        driver.write(sequence)
+        return True
 
     def redact(self, text: str) -> str:
         """An exception's message, fit for the crash report."""
@@ -180,6 +322,32 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
         if isinstance(self._driver, QuietDriver):
             self._driver.paint_afresh()
         self.refresh()
+
+    def action_arm(self) -> None:
+        """Allow acts for some minutes, or end that."""
+        from desk.guard import Mode
+        from tui.acting import ask_to_arm, once_armed
+
+        hands, screen = self.room.hands, self.screen
+        if not isinstance(screen, RoomScreen):
+            return
+        if hands is not None and hands.mode is Mode.DISARMED:
+            ask_to_arm(screen, hands)
+        elif hands is not None and hands.mode is Mode.ARMED:
+            self.room.later(self._disarm(hands))
+        else:
+            once_armed(screen, lambda: None)
+
+    async def _disarm(self, hands: Hands) -> None:
+        await hands.disarm("by hand")
+        self._draw()
+        self._say("disarmed: nothing can be done from here")
+
+    def action_acts(self) -> None:
+        """What was done in this session."""
+        from tui.screens.unfinished import acts_sheet
+
+        self.push_screen(acts_sheet(self.room))
 
     def action_help(self) -> None:
         """Keys and meanings of this screen."""

@@ -62,13 +62,19 @@ def _detected_colours(env: Mapping[str, str]) -> ColourSystem | None:
 
 
 def ascii_only(env: Mapping[str, str]) -> bool:
-    """Does the locale rule out anything but ASCII?
+    """Does the locale, or the kernel's own console, rule out anything but ASCII?
 
-    An LC_CTYPE of C.UTF-8 over a C locale does not count: Python itself puts it there (PEP 538).
+    An LC_CTYPE of C.UTF-8 over a C locale does not count: Python itself puts it there (PEP 538). A console's font has
+    256 or 512 characters, and our marks are not among them: each would be the same box
+    (https://man7.org/linux/man-pages/man8/setfont.8.html).
 
     >>> ascii_only({"LANG": "en_GB.UTF-8"}), ascii_only({"LANG": "C"}), ascii_only({})
     (False, True, True)
+    >>> ascii_only({"LANG": "en_GB.UTF-8", "TERM": "linux"})
+    True
     """
+    if env.get("TERM") == "linux":
+        return True
     lang = env.get("LANG", "")
     locale = env.get("LC_ALL") or env.get("LC_CTYPE") or lang
     if not env.get("LC_ALL") and locale in ("C.UTF-8", "C.utf8") and "utf8" not in lang.lower().replace("-", ""):

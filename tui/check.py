@@ -10,10 +10,15 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
+from desk.alert import Alert, worst_first
 from desk.board import Freshness, Slot
 from desk.engine import Engine
+from desk.inbox.book import quieted_by
+from desk.inbox.case import Silence
+from desk.inbox.record import Record
+from desk.inbox.until import until
 from desk.profile import Profile
-from desk.rules import NO_ANSWER, Alert, worst_first
+from desk.rules import NO_ANSWER
 from desk.words import span
 from probes.base import Failure, Severity, State, finite
 
@@ -22,6 +27,9 @@ NAGIOS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
 _SPOKEN: Final = 5
 """Alerts that the line for monitoring has words for."""
+
+_WELL: Final = ("nothing needs attention", "nothing else needs attention")
+"""The words for no alert, and for none but silenced ones."""
 
 _APART: Final = 1.0
 """Seconds between the two readings that a rate needs."""
@@ -36,6 +44,8 @@ class Report:
     alerts: tuple[Alert, ...]
     now: float
     at: str
+    silenced: tuple[tuple[Alert, str], ...] = ()
+    """What is held back, with until when, by whom and why; it counts for nothing."""
 
     @property
     def unread(self) -> list[Slot]:
@@ -62,11 +72,8 @@ class Report:
         return {None: 0, Severity.NOTICE: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}[self.worst]
 
 
-async def take(engine: Engine, profile: Profile, seconds: float) -> Report:
-    """Read until every target answered twice (rates need two readings) or the time is over.
-
-    The engine must judge at once (`wiring.build(..., at_once=True)`): a rule that waits would never speak here.
-    """
+async def settle(engine: Engine, seconds: float) -> None:
+    """Read until every target answered twice (rates need two readings) or the time is over."""
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
     seen: dict[str, int] = {}
@@ -89,11 +96,36 @@ async def take(engine: Engine, profile: Profile, seconds: float) -> Report:
             await done.wait()
     except TimeoutError:
         pass
+
+
+async def take(engine: Engine, profile: Profile, seconds: float, silences: Iterable[Silence] = ()) -> Report:
+    """How everything is, after a look or two; the engine is closed then.
+
+    The engine must judge at once (`wiring.build(..., at_once=True)`): a rule that waits would never speak here.
+    `silences`: those in force in the inbox of the system.
+    """
+    await settle(engine, seconds)
     now, at = engine.clock.monotonic(), engine.clock.now()
     slots = engine.board.slots()
+    engine.inbox.take([Record(one.id, one.at, silence=one) for one in silences], live=False)
     alerts = worst_first([*engine.alerts(), *_silent(slots, now, at, seconds)])
+    held = [(alert, _held(engine, alert, at)) for alert in alerts]
     await engine.close()
-    return Report(profile, slots, tuple(alerts), now, at.isoformat(timespec="seconds"))
+    return Report(
+        profile,
+        slots,
+        tuple(alert for alert, why in held if not why),
+        now,
+        at.isoformat(timespec="seconds"),
+        tuple((alert, why) for alert, why in held if why),
+    )
+
+
+def _held(engine: Engine, alert: Alert, at: datetime) -> str:
+    """Until when and why an alert is silenced; empty: it is not."""
+    one = engine.inbox.silence_of(alert)
+    end = f"until {until(one.until, at)} UTC, " if one is not None else ""
+    return end + quieted_by(alert, one)
 
 
 def _silent(slots: Iterable[Slot], now: float, at: datetime, seconds: float) -> Iterable[Alert]:
@@ -112,9 +144,11 @@ def as_text(report: Report) -> str:
     for slot in report.slots:
         said = silent.get(slot.target.name, "") if slot.failure is None else f"  {_why(slot.failure)}"
         lines.append(f"{slot.state(report.now).value:<12} {slot.target.name} ({slot.target.kind}){said}")
-    lines += [f"{alert.severity.name:<12} {alert.target}: {alert.words}" for alert in report.alerts if alert.gauge]
+    told = (alert for alert in report.alerts if alert.rule != NO_ANSWER)
+    lines += [f"{alert.severity.name:<12} {alert.target}: {alert.words}" for alert in told]
+    lines += [f"{'silenced':<12} {alert.target}: {alert.words}  {why}" for alert, why in report.silenced]
     if not report.alerts and not report.unread:
-        lines.append("nothing needs attention")
+        lines.append(_WELL[bool(report.silenced)])
     return "\n".join(lines)
 
 
@@ -126,8 +160,11 @@ def _why(failure: Failure) -> str:
 def as_nagios(report: Report) -> str:
     """One line: the state, what is wrong, and performance data."""
     word = NAGIOS[report.nagios]
-    said = "; ".join(f"{alert.target}: {alert.words}" for alert in report.alerts[:_SPOKEN]) or "nothing needs attention"
+    said = (
+        "; ".join(f"{alert.target}: {alert.words}" for alert in report.alerts[:_SPOKEN]) or _WELL[bool(report.silenced)]
+    )
     said += f"; +{more} more" if (more := len(report.alerts) - _SPOKEN) > 0 else ""
+    said += f"; {held} silenced" if (held := len(report.silenced)) else ""
     live = sum(slot.state(report.now) in (State.LIVE, State.PARTIAL) for slot in report.slots)
     return f"{word} - {said.replace('|', '/')} | live={live};;;0;{len(report.slots)} alerts={len(report.alerts)};;;0"
 
@@ -142,6 +179,7 @@ def as_json(report: Report) -> str:
         "at": report.at,
         "targets": [_target(slot, report.now) for slot in report.slots],
         "alerts": [_alert(alert) for alert in report.alerts],
+        "silenced": [{**_alert(alert), "because": why} for alert, why in report.silenced],
     }
     return json.dumps(body, indent=2, allow_nan=False)
 

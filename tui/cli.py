@@ -6,33 +6,32 @@ Exit codes: 0 ok, 1 the checked thing is bad, 2 usage or configuration, 3 nothin
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import errno
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from desk.profile import Profile, ProfileError, load, schema
+from desk.profile import ProfileError, load, schema
 from desk.words import plural
 from probes.base import SECRETIVE, hide_password
-from tui import capabilities, terminal, wiring
+from tui import tapes, terminal, wiring
 from tui.kinds import Kinds
-from tui.places import Places
 from tui.secrets import Secrets
+from tui.verb import PROFILE, UNWRITABLE, chosen, complain, profile_of, refuse, say, speechless, whereabouts
+from tui.verbs_check import check
+from tui.verbs_notify import notify
+from tui.verbs_replay import replay
+from tui.verbs_report import report
+from tui.verbs_rules import rules
+from tui.verbs_runbook import runbook
 
 if TYPE_CHECKING:
+    from desk.audit import Chronicle
     from tui.room import FaultSwitch
-
-
-_UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
-"""What a write says to an output that takes nothing."""
-
-LONGEST_CHECK: Final = 600.0
-"""Seconds `check` may be told to wait."""
 
 
 def _version() -> str:
@@ -44,69 +43,6 @@ def _version() -> str:
         return "unknown"
 
 
-def _places() -> Places:
-    return Places.of(os.environ)
-
-
-def _say(text: str, end: str = "\n", code: int = terminal.EXIT_USAGE) -> None:
-    """Write it to standard output; leaves with `code` where that can't be written."""
-    try:
-        _write(text + end, sys.stdout)
-    except OSError as error:
-        _speechless(error, code)
-
-
-def _complain(text: str) -> None:
-    """Write it to standard error, if anybody listens there."""
-    with contextlib.suppress(OSError):
-        _write(text + "\n", sys.stderr)
-
-
-def _write(text: str, stream: TextIO | None) -> None:
-    """In ASCII where the locale has nothing else (click would write UTF-8 all the same). None: it was closed."""
-    if stream is None:
-        raise OSError(errno.EBADF, "it is closed")
-    stream.flush()
-    stream.buffer.write(capabilities.screen_bytes(text, plain=stream.encoding.lower() != "utf-8"))
-    stream.flush()
-
-
-def _speechless(error: OSError, code: int) -> NoReturn:
-    """Leave because the output can't be written; without a word when its reader had enough, as `head` has."""
-    if error.errno == errno.EPIPE:
-        raise error
-    _complain(f"opsroom: the output cannot be written: {(error.strerror or type(error).__name__).lower()}")
-    terminal.leave(code)
-
-
-def _seconds(_context: click.Context, _option: click.Parameter, value: float) -> float:
-    if not value <= LONGEST_CHECK:
-        raise click.BadParameter(f"must be at most {LONGEST_CHECK:g}.")
-    return value
-
-
-def _refuse(message: str) -> NoReturn:
-    _complain(message)
-    sys.exit(2)
-
-
-def _given(profile: str | None) -> str | None:
-    """The profile named after the verb, or else before it."""
-    return profile or click.get_current_context().find_root().params.get("profile")
-
-
-def _profile(given: str | None) -> Profile:
-    try:
-        return wiring.open_profile(_given(given), Kinds(), os.environ, _places())
-    except ProfileError as error:
-        _refuse(str(error))
-    except wiring.Choose as error:
-        _refuse(f"opsroom: {error}")
-
-
-_PROFILE = click.option("-c", "--profile", "-P", metavar="NAME|FILE", help="A profile's name or file.")
-
-
 class _Verbs(click.Group):
     """Leaves on Ctrl-C with its own code, and in words when not even the help can be written."""
 
@@ -114,8 +50,8 @@ class _Verbs(click.Group):
         try:
             return super().main(*args, **kwargs)
         except OSError as error:
-            if error.errno in _UNWRITABLE and error.filename is None:
-                _speechless(error, terminal.EXIT_USAGE)
+            if error.errno in UNWRITABLE and error.filename is None:
+                speechless(error, terminal.EXIT_USAGE)
             raise
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -127,21 +63,38 @@ class _Verbs(click.Group):
 
 @click.group(cls=_Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(None, "-v", "--version", package_name="opsroom", prog_name="opsroom")
-@_PROFILE
+@PROFILE
 @click.option("--theme", metavar="NAME", help="night, day, safe or plain.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option("--read-only", "--readonly", is_flag=True, help="Never offer an act, whatever the profile allows.")
+@click.option(
+    "--arm", metavar="REASON", default="", help="Allow acts from the start, for this reason, for some minutes."
+)
 @click.pass_context
-def main(context: click.Context, profile: str | None, theme: str | None, ascii_only: bool, read_only: bool) -> None:
+def main(
+    context: click.Context, profile: str | None, theme: str | None, ascii_only: bool, read_only: bool, arm: str
+) -> None:
     """One production system on one screen.
 
     Without a profile it discovers what this machine has and opens; `opsroom init` writes that down.
     """
-    del read_only  # nothing can act yet: every session is read-only
-    if context.invoked_subcommand is None:
-        from tui.session import open_room
+    if context.invoked_subcommand is not None:
+        return
+    if read_only and arm:
+        refuse("opsroom: --read-only and --arm exclude each other")
+    from tui.session import open_room
 
-        sys.exit(open_room(_profile(profile), Kinds(), _places(), os.environ, theme=theme, ascii_only=ascii_only))
+    code = open_room(
+        profile_of(profile),
+        Kinds(),
+        whereabouts(),
+        os.environ,
+        theme=theme,
+        ascii_only=ascii_only,
+        read_only=read_only,
+        arm=arm.strip(),
+    )
+    sys.exit(code)
 
 
 @main.command()
@@ -149,7 +102,8 @@ def main(context: click.Context, profile: str | None, theme: str | None, ascii_o
 @click.option("--faults/--no-faults", default=True, help="Let faults come by themselves.")
 @click.option("--theme", metavar="NAME", help="night, day, safe or plain.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
-def demo(system: str, faults: bool, theme: str | None, ascii_only: bool) -> None:
+@click.option("--read-only", "--readonly", is_flag=True, help="Only look.")
+def demo(system: str, faults: bool, theme: str | None, ascii_only: bool, read_only: bool) -> None:
     """A living example system out of real engines, with faults to find.
 
     It needs no root, no Docker and no network, and leaves nothing behind.
@@ -160,51 +114,23 @@ def demo(system: str, faults: bool, theme: str | None, ascii_only: bool) -> None
 
     reason = check_terminal()
     if reason:
-        _refuse(reason)
+        refuse(reason)
     try:
         opened = Stage.start(system, faults=faults)
     except LookupError as error:
-        _refuse(str(error))
+        refuse(str(error))
     with opened as stage:
         environ = {**os.environ, **stage.environ}
         try:
-            profile = wiring.open_profile(str(stage.profile_path), Kinds(), environ, _places())
+            profile = wiring.open_profile(str(stage.profile_path), Kinds(), environ, whereabouts())
         except ProfileError as error:
-            _refuse(str(error))
+            refuse(str(error))
         switch: FaultSwitch = stage
-        code = open_room(profile, Kinds(), _places(), environ, theme=theme, ascii_only=ascii_only, stage=switch)
+        places = replace(whereabouts(), acts=stage.folder / "acts")  # what is done on the stage is forgotten with it
+        code = open_room(
+            profile, Kinds(), places, environ, theme=theme, ascii_only=ascii_only, stage=switch, read_only=read_only
+        )
     sys.exit(code)
-
-
-@main.command()
-@_PROFILE
-@click.option("--json", "form", flag_value="json", help="Everything, as JSON.")
-@click.option(
-    "--nagios", "form", flag_value="nagios", help="One line and the exit codes 0/1/2/3 of monitoring plug-ins."
-)
-@click.option(
-    "--seconds",
-    type=click.FloatRange(0.1),
-    callback=_seconds,
-    default=10.0,
-    show_default=True,
-    help="Longest time to wait for answers.",
-)
-def check(profile: str | None, form: str | None, seconds: float) -> None:
-    """The board once, without a screen; the exit code tells."""
-    from tui import check as once
-
-    found = _profile(profile)
-    secrets = Secrets(os.environ)
-
-    async def run() -> once.Report:
-        await secrets.prepare(wiring.references(found))
-        return await once.take(wiring.build(found, Kinds(), secrets, _places(), at_once=True), found, seconds)
-
-    report = asyncio.run(run())
-    text = {"json": once.as_json, "nagios": once.as_nagios}.get(form or "", once.as_text)(report)
-    _say(secrets.redact(text), code=terminal.EXIT_RETRY if form == "nagios" else terminal.EXIT_USAGE)
-    terminal.leave(report.nagios if form == "nagios" else report.code)
 
 
 @main.command()
@@ -220,23 +146,30 @@ def init(file: Path | None) -> None:
     kinds = Kinds()
     text = starter(wiring.discover(kinds, os.environ), kinds)
     if file == Path("-"):
-        _say(text, end="")
+        say(text, end="")
         return
-    home = _places().user
+    home = whereabouts().user
     path = file or home / f"{os.uname().nodename.split('.')[0]}.toml"
     if path.parent != home and not os.path.isdir(path.parent):
-        _refuse(f"{path} cannot be written: there is no folder {path.parent}")
+        refuse(f"{path} cannot be written: there is no folder {path.parent}")
     try:
         if path.parent == home:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        _refuse(f"{path} is already there; it was not touched")
+        refuse(f"{path} is already there; it was not touched")
     except OSError as error:
-        _refuse(f"{path} cannot be written: {(error.strerror or '').lower()}")
+        refuse(f"{path} cannot be written: {(error.strerror or '').lower()}")
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         stream.write(text)
-    _say(f"wrote {path}; look at it, then run: opsroom")
+    say(f"wrote {path}; look at it, then run: opsroom")
+
+
+main.add_command(check)
+main.add_command(notify)
+main.add_command(replay)
+main.add_command(report)
+main.add_command(runbook)
 
 
 @main.group()
@@ -245,10 +178,12 @@ def config() -> None:
 
 
 @config.command()
-@_PROFILE
+@PROFILE
 def show(profile: str | None) -> None:
     """The profile as it is understood, defaults included; secrets stay references."""
-    found = _profile(profile)
+    from desk.checklist.paper import told
+
+    found = profile_of(profile)
     body = {
         "system": found.system,
         "environment": found.environment,
@@ -257,8 +192,11 @@ def show(profile: str | None) -> None:
         "targets": {
             target.name: {"kind": target.kind, **_shown(target.settings.model_dump())} for target in found.targets
         },
+        "notify": {one.name: _shown(one.settings.model_dump()) for one in found.channels},
+        "runbooks": [str(path) for path in found.runbooks],
+        "checklists": {one.name: told(one) for one in found.checklists},
     }
-    _say(json.dumps(body, indent=2, ensure_ascii=False, default=str))
+    say(json.dumps(body, indent=2, ensure_ascii=False, default=str))
 
 
 def _shown(value: Any) -> Any:
@@ -277,48 +215,125 @@ def _private(key: str, value: Any) -> bool:
 
 
 @config.command()
-@_PROFILE
+@PROFILE
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 def validate(profile: str | None, files: tuple[Path, ...]) -> None:
     """Check profiles; every error at once, with file, line and key."""
+    from tui.checklists import gathered
+
     wrong = False
     try:
-        chosen: list[Path | None] = list(files) or [wiring.find_profile(_given(profile), os.environ, _places())]
+        wanted: list[Path | None] = list(files) or [wiring.find_profile(chosen(profile), os.environ, whereabouts())]
     except wiring.Choose as error:
-        _refuse(f"opsroom: {error}")
-    for path in chosen:
+        refuse(f"opsroom: {error}")
+    for path in wanted:
         if path is None:
-            _refuse("opsroom: there is no profile; `opsroom init` writes one")
+            refuse("opsroom: there is no profile; `opsroom init` writes one")
         try:
             found = load(path, Kinds())
-            _say(f"{path}: ok, {plural(len(found.targets), 'target')}")
+            lists, troubles = gathered(found, all_of=False)
+            for trouble in troubles:
+                complain(trouble)
+            wrong = wrong or bool(troubles)
+            also = f", {plural(len(lists), 'checklist')}" if lists else ""
+            say(f"{path}: {'read' if troubles else 'ok'}, {plural(len(found.targets), 'target')}{also}")
         except ProfileError as error:
-            _complain(str(error))
+            complain(str(error))
             wrong = True
     sys.exit(2 if wrong else 0)
+
+
+config.add_command(rules)
 
 
 @config.command(name="schema")
 def schema_() -> None:
     """The JSON Schema of a profile, for your editor."""
-    _say(json.dumps(schema(Kinds()), indent=2))
+    say(json.dumps(schema(Kinds()), indent=2))
+
+
+@main.group()
+def audit() -> None:
+    """What was done, by whom, and what came of it."""
+
+
+def _chronicle() -> Chronicle:
+    from desk.audit import chronicle
+
+    folder = whereabouts().audit
+    try:
+        return chronicle.read(folder)
+    except OSError as error:
+        refuse(f"opsroom: the audit in {folder} cannot be read: {(error.strerror or str(error)).lower()}")
+
+
+@audit.command(name="show")
+@click.option("--last", type=click.IntRange(1), default=200, show_default=True, help="Records at most.")
+@click.option("--json", "as_json", is_flag=True, help="As they stand in the files, a JSON object a line.")
+def audit_show(last: int, as_json: bool) -> None:
+    """The newest records, oldest first."""
+    from tui import paper
+
+    lines = (paper.as_json if as_json else paper.shown)(_chronicle(), last)
+    say("\n".join(lines) if lines else "nothing was ever done from here")
+
+
+@audit.command(name="verify")
+@click.option("--witness", type=click.File(), help="Hashes or records kept elsewhere, as a system log; - reads them.")
+def audit_verify(witness: TextIO | None) -> None:
+    """Is every record as it was written? Exit code 1 when not.
+
+    With journald: journalctl -t opsroom -o cat | opsroom audit verify --witness -
+    """
+    from tui import paper
+
+    lines, whole = paper.verified(_chronicle(), witness or ())
+    say("\n".join(lines))
+    terminal.leave(terminal.EXIT_OK if whole else 1)
+
+
+@main.command()
+@PROFILE
+@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+def doctor(profile: str | None, as_json: bool) -> None:
+    """What is missing for looking and for acting, and what is too much. Changes nothing.
+
+    Exit code 1 when something is missing.
+    """
+    from tui import doctor as examination
+
+    found = profile_of(profile)
+    secrets = Secrets(os.environ)
+
+    async def run() -> list[examination.Finding]:
+        await secrets.prepare(wiring.references(found))
+        return await examination.examine(found, Kinds(), secrets, whereabouts(), os.environ)
+
+    findings = asyncio.run(run())
+    text = examination.as_json(findings) if as_json else examination.as_text(findings)
+    say(secrets.redact(text))
+    terminal.leave(1 if any(one.wrong for one in findings) else terminal.EXIT_OK)
 
 
 @main.command()
 def info() -> None:
     """Version and every path that is read or written."""
-    places = _places()
+    places = whereabouts()
     rows = [
         ("version", f"{_version()}, Python {sys.version.split()[0]}"),
         ("your profiles", f"{places.user}/*.toml"),
         ("the machine's profiles", f"{places.site}/*.toml"),
         ("your preferences", str(places.preferences)),
         ("crash and bug reports", str(places.state)),
+        ("the audit", str(places.audit)),
+        ("alerts, history, notices", f"{places.state}/systems/*/inbox.db, history.db, notices.db"),
+        *tapes.rows(places),
+        ("forbids every act", f"{places.passive}, {'which is there' if places.passive.exists() else 'not there'}"),
         ("profiles found", ", ".join(str(path) for path in places.profiles()) or "none"),
         ("OPSROOM_PROFILE", os.environ.get("OPSROOM_PROFILE", "not set")),
     ]
     for name, value in rows:
-        _say(f"{name:<24} {value}")
+        say(f"{name:<24} {value}")
 
 
 @main.command()
@@ -329,4 +344,4 @@ def completions(shell: str) -> None:
 
     made = get_completion_class(shell)
     assert made is not None
-    _say(made(main, {}, "opsroom", "_OPSROOM_COMPLETE").source())
+    say(made(main, {}, "opsroom", "_OPSROOM_COMPLETE").source())

@@ -244,9 +244,10 @@ class QuietDriver(Driver):
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         term = os.environ.get("TERM", "")
-        self._enhanced = not term.startswith(("linux", "vt", "screen", "cygwin")) and (
+        self.enhanced = not term.startswith(("linux", "vt", "screen", "cygwin")) and (
             os.environ.get("TERM_PROGRAM") != "Apple_Terminal"  # prints a letter of the query
         )
+        """Whether it is spoken to in Kitty's keyboard protocol."""
         self._plain = ascii_only(os.environ)
         self._turn = threading.Lock()
         self._keyboard: Keyboard | None = None
@@ -300,7 +301,7 @@ class QuietDriver(Driver):
         self._frame = None
         self._size = self._measure()
         outlet = Outlet(1, self._plain, self._repaint, self._hang_up)
-        outlet.offer(_ENTER + (_MOUSE if self._mouse else "") + (_ENHANCE if self._enhanced else ""))
+        outlet.offer(_ENTER + (_MOUSE if self._mouse else "") + (_ENHANCE if self.enhanced else ""))
         self._outlet = outlet
         self._listen({signal.SIGWINCH: self._resized, signal.SIGTSTP: self._stop, signal.SIGCONT: self._continued})
         self._keyboard = Keyboard(0, self.process_message, self._hang_up)
@@ -324,7 +325,7 @@ class QuietDriver(Driver):
             self._listen(dict.fromkeys((signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)))
             self.disable_input()
             outlet, self._outlet = self._outlet, None
-            outlet.close((_LEAVE_ENHANCED if self._enhanced else "") + _LEAVE)
+            outlet.close((_LEAVE_ENHANCED if self.enhanced else "") + _LEAVE)
             self._set_found()
 
     def suspend_application_mode(self) -> None:
@@ -334,6 +335,14 @@ class QuietDriver(Driver):
     def resume_application_mode(self) -> None:
         super().resume_application_mode()
         self._lent_until = time.monotonic() + LENT_AFTER
+
+    def lend(self, stopped: Callable[[], None], continued: Callable[[], None]) -> None:
+        """Give the terminal back, for another program to have.
+
+        `stopped` is called when somebody wants us stopped meanwhile, in our place; `continued` when we go on.
+        """
+        self.suspend_application_mode()
+        self._listen({signal.SIGTSTP: stopped, signal.SIGCONT: continued})
 
     def _set_raw(self) -> None:
         """Keys one by one, without echo and without signals. In the background this waits for the foreground."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, cast
 
-from probes.base import Probe
+from probes.base import Actuator, Probe
 from widgets.panel import Panel
 
 
@@ -24,6 +24,8 @@ class Kind:
     block: str
     summary: str
     """What it watches, in a few words; for help and `init`."""
+    act: str = ""
+    """What acts on it; empty: nothing does. Loaded only where acting is allowed."""
 
 
 KINDS = (
@@ -34,17 +36,96 @@ KINDS = (
         "widgets.supervisor:SupervisorPanel",
         "SERVICES",
         "processes under supervisord",
+        act="probes.supervisor.act:SupervisorActuator",
     ),
     Kind(
-        "docker", "probes.docker:DockerProbe", "widgets.docker:DockerPanel", "SERVICES", "containers, Compose services"
+        "docker",
+        "probes.docker:DockerProbe",
+        "widgets.docker:DockerPanel",
+        "SERVICES",
+        "containers, Compose services",
+        act="probes.docker.act:DockerActuator",
     ),
-    Kind("systemd", "probes.systemd:SystemdProbe", "widgets.systemd:SystemdPanel", "SERVICES", "systemd units"),
     Kind(
-        "postgres", "probes.postgres:PostgresProbe", "widgets.postgres:PostgresPanel", "POSTGRES", "a PostgreSQL server"
+        "ecs",
+        "probes.aws.ecs:EcsProbe",
+        "widgets.ecs:EcsPanel",
+        "SERVICES",
+        "services and tasks of Amazon ECS",
+        act="probes.aws.ecs.act:EcsActuator",
     ),
-    Kind("queues", "probes.redis:QueuesProbe", "widgets.queues:QueuesPanel", "QUEUES", "queues that live in Redis"),
     Kind(
-        "redis", "probes.redis:RedisProbe", "widgets.redis:RedisPanel", "CACHE", "a Redis or Valkey server as a cache"
+        "systemd",
+        "probes.systemd:SystemdProbe",
+        "widgets.systemd:SystemdPanel",
+        "SERVICES",
+        "systemd units",
+        act="probes.systemd.act:SystemdActuator",
+    ),
+    Kind(
+        "kubernetes",
+        "probes.kubernetes:KubernetesProbe",
+        "widgets.kubernetes:KubernetesPanel",
+        "CLUSTER",
+        "a Kubernetes cluster, or namespaces of it",
+        act="probes.kubernetes.act:KubernetesActuator",
+    ),
+    Kind("alb", "probes.aws.alb:AlbProbe", "widgets.alb:AlbPanel", "LOAD BALANCERS", "target groups of load balancers"),
+    Kind(
+        "postgres",
+        "probes.postgres:PostgresProbe",
+        "widgets.postgres:PostgresPanel",
+        "POSTGRES",
+        "a PostgreSQL server",
+        act="probes.postgres.act:PostgresActuator",
+    ),
+    Kind(
+        "rds",
+        "probes.aws.rds:RdsProbe",
+        "widgets.rds:RdsPanel",
+        "DATABASES",
+        "managed databases of Amazon RDS",
+        act="probes.aws.rds.act:RdsActuator",
+    ),
+    Kind(
+        "queues",
+        "probes.redis:QueuesProbe",
+        "widgets.queues:QueuesPanel",
+        "QUEUES",
+        "queues that live in Redis",
+        act="probes.redis.queues.act:QueuesActuator",
+    ),
+    Kind(
+        "sqs",
+        "probes.aws.sqs:SqsProbe",
+        "widgets.sqs:SqsPanel",
+        "QUEUES",
+        "queues of Amazon SQS",
+        act="probes.aws.sqs.act:SqsActuator",
+    ),
+    Kind(
+        "jobs",
+        "probes.http.jobs:JobsProbe",
+        "widgets.jobs:JobsPanel",
+        "JOBS",
+        "a scheduler, or an application's own API",
+        act="probes.http.jobs.act:JobsActuator",
+    ),
+    Kind(
+        "redis",
+        "probes.redis:RedisProbe",
+        "widgets.redis:RedisPanel",
+        "CACHE",
+        "a Redis or Valkey server as a cache",
+        act="probes.redis.act:RedisActuator",
+    ),
+    Kind(
+        "elasticache",
+        "probes.aws.elasticache:ElastiCacheProbe",
+        "widgets.elasticache:ElastiCachePanel",
+        "CACHE",
+        "managed caches of Amazon ElastiCache",
+        act="probes.aws.elasticache.act:ElastiCacheActuator",
     ),
     Kind(
         "memcached",
@@ -53,6 +134,128 @@ KINDS = (
         "MEMCACHED",
         "a memcached server as a cache",
     ),
+    Kind(
+        "alertmanager",
+        "probes.alerting:AlertmanagerProbe",
+        "widgets.alertmanager:AlertmanagerPanel",
+        "ALERTS",
+        "an Alertmanager: alerts and silences",
+        act="probes.alerting.act:AlertmanagerActuator",
+    ),
+    Kind(
+        "grafana",
+        "probes.alerting:GrafanaProbe",
+        "widgets.grafana:GrafanaPanel",
+        "ALERTS",
+        "a Grafana: its alerts, silences and rules",
+        act="probes.alerting.act:GrafanaActuator",
+    ),
+    Kind(
+        "pagerduty",
+        "probes.alerting.pagerduty:PagerDutyProbe",
+        "widgets.pagerduty:PagerDutyPanel",
+        "INCIDENTS",
+        "PagerDuty: open incidents, who is on call",
+        act="probes.alerting.pagerduty.act:PagerDutyActuator",
+    ),
+    Kind(
+        "sentry",
+        "probes.alerting.sentry:SentryProbe",
+        "widgets.sentry:SentryPanel",
+        "ISSUES",
+        "Sentry: unresolved issues of an organisation's projects",
+        act="probes.alerting.sentry.act:SentryActuator",
+    ),
+    Kind(
+        "prometheus",
+        "probes.prometheus:PrometheusProbe",
+        "widgets.prometheus:PrometheusPanel",
+        "METRICS",
+        "a Prometheus server: tiles, hosts",
+    ),
+    Kind(
+        "metrics",
+        "probes.prometheus:MetricsProbe",
+        "widgets.metrics:MetricsPanel",
+        "METRICS",
+        "an application's own metrics",
+    ),
+    Kind(
+        "sql",
+        "probes.postgres.saved:SqlProbe",
+        "widgets.sql:SqlPanel",
+        "SQL",
+        "your own numbers and rows, by saved SQL",
+    ),
+    Kind(
+        "cloudwatch",
+        "probes.aws.cloudwatch:CloudWatchProbe",
+        "widgets.cloudwatch:CloudWatchPanel",
+        "ALARMS",
+        "Amazon CloudWatch: alarms and chosen metrics",
+        act="probes.aws.cloudwatch.act:CloudWatchActuator",
+    ),
+    Kind("logs", "probes.logs:LogsProbe", "widgets.logs:LogsPanel", "LOGS", "log files, and the journal of units"),
+    Kind(
+        "cloudwatch_logs",
+        "probes.aws.cloudwatch_logs:CloudWatchLogsProbe",
+        "widgets.cloudwatch_logs:CloudWatchLogsPanel",
+        "LOGS",
+        "Amazon CloudWatch Logs: log groups and patterns in them",
+        act="probes.aws.cloudwatch_logs.act:CloudWatchLogsActuator",
+    ),
+    Kind(
+        "secrets",
+        "probes.aws.secrets:SecretsProbe",
+        "widgets.secrets:SecretsPanel",
+        "SECRETS",
+        "secrets of AWS Secrets Manager; never their values",
+        act="probes.aws.secrets.act:SecretsActuator",
+    ),
+    Kind(
+        "settings",
+        "probes.settings:SettingsProbe",
+        "widgets.settings:SettingsPanel",
+        "SETTINGS",
+        "a file of KEY=VALUE settings; never its secrets",
+        act="probes.settings.act:SettingsActuator",
+    ),
+    Kind(
+        "backups",
+        "probes.backups:BackupsProbe",
+        "widgets.backups:BackupsPanel",
+        "BACKUPS",
+        "PostgreSQL dumps in a folder",
+        act="probes.backups.act:BackupsActuator",
+    ),
+    Kind("s3", "probes.aws.s3:S3Probe", "widgets.s3:S3Panel", "BACKUPS", "backups in S3, or a store that speaks it"),
+    Kind(
+        "commands",
+        "probes.commands:CommandsProbe",
+        "widgets.commands:CommandsPanel",
+        "COMMANDS",
+        "commands of your own, guarded: migrations, scripts",
+        act="probes.commands.act:CommandsActuator",
+    ),
+    Kind(
+        "rotation",
+        "probes.rotation:RotationProbe",
+        "widgets.rotation:RotationPanel",
+        "LOG ROTATION",
+        "how long logs are kept: logrotate, the journal",
+        act="probes.rotation.act:RotationActuator",
+    ),
+    Kind(
+        "certificates",
+        "probes.certificates:CertificatesProbe",
+        "widgets.certificates:CertificatesPanel",
+        "CERTIFICATES",
+        "certificates in files, of servers, of certbot",
+        act="probes.certificates.act:CertificatesActuator",
+    ),
+    Kind("scans", "probes.scans:ScansProbe", "widgets.scans:ScansPanel", "SCANS", "known vulnerabilities, by scanners"),
+    Kind("status", "probes.http.status:StatusProbe", "widgets.status:StatusPanel", "VENDORS", "a vendor's status page"),
+    Kind("net", "probes.net:NetProbe", "widgets.net:NetPanel", "NETWORK", "hosts and ports: name, connection, TLS"),
     Kind("host", "probes.host:HostProbe", "widgets.host:HostPanel", "HOST", "this machine"),
 )
 """In the order of the overview."""
@@ -83,6 +286,11 @@ class Kinds:
     def facts(self, kind: str) -> type[Probe[Any]]:
         """The probe's class: its settings, gauges and rules stand on it."""
         return cast(type[Probe[Any]], _load(self._kinds[kind].probe))
+
+    def actuator(self, kind: str) -> type[Actuator[Any]] | None:
+        """What acts on a kind; None: nothing does."""
+        act = self._kinds[kind].act
+        return cast(type[Actuator[Any]], _load(act)) if act else None
 
     def panel(self, kind: str) -> Panel[Any]:
         """The presenter of a kind."""

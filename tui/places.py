@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from platformdirs import PlatformDirs
@@ -20,6 +22,8 @@ class Places:
     """Profiles of this machine."""
     state: Path
     """Crash reports, the log of bugs, copied texts. Private."""
+    acts: Path | None = None
+    """The audit and the locks; None: in the state folder."""
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Places:
@@ -29,6 +33,26 @@ class Places:
         if home:
             return cls(Path(home) / "config", Path("/etc/opsroom"), Path(home) / "state")
         return cls(dirs.user_config_path, Path("/etc/opsroom"), dirs.user_state_path)
+
+    @property
+    def audit(self) -> Path:
+        """What was done, by whom, and what came of it."""
+        return (self.acts or self.state) / "audit"
+
+    @property
+    def locks(self) -> Path:
+        """One act at a time."""
+        return (self.acts or self.state) / "locks"
+
+    def system(self, name: str, environment: str) -> Path:
+        """What is kept of one system: the black box, the history, the inbox. Private."""
+        told = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{name}-{environment}".strip("-")).strip("-").lower()[:60] or "system"
+        return self.state / "systems" / f"{told}-{sha256(f'{name}/{environment}'.encode()).hexdigest()[:8]}"
+
+    @property
+    def passive(self) -> Path:
+        """While this file is there nobody acts on anything from this machine."""
+        return self.site / "passive"
 
     @property
     def preferences(self) -> Path:

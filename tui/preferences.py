@@ -21,6 +21,7 @@ class Preferences(BaseModel):
     theme: str = Field(THEMES[0].name, description="night, day, safe (red-green blindness) or plain.")
     mouse: bool | None = Field(None, description="Use the mouse; unset: on, except over SSH.")
     ascii: bool | None = Field(None, description="Draw with ASCII only; unset: as the locale says.")
+    notices: bool = Field(True, description="false: no bell and no desktop notice, whatever a profile says.")
     keys: dict[str, str] = Field(default_factory=dict, description='Key names to keys: "table.sort" = "o".')
 
 

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from desk import words
+from desk.alert import Alert
 from desk.board import Board
 from desk.engine import Engine
+from desk.inbox.case import Case
+from desk.inbox.grouping import number, speaking
+from desk.inbox.until import until
 from desk.profile import Profile
-from desk.rules import Alert
-from probes.base import Target
+from probes.base import SafeText, Target
 from tui.keys import Keymap
 from tui.kinds import Kinds
-from widgets.overview import Block, Entry, Heading, Sketch
+from widgets.lines import Line
+from widgets.overview import Block, Entry, Heading, Sketch, banner
 from widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from desk.deed import Deed
+    from desk.hands import Hands
+    from desk.history import Historian
+    from desk.inbox.journal import InboxJournal
+    from desk.measures import Measure
+    from desk.tape.scribe import Scribe
+    from tui.checklists import ChecklistDesk
+    from tui.delivery import Dispatch
+    from tui.procedures import Procedures
+    from tui.reports import Reports
+
+
+_LABEL: Final = 60
+"""Characters of what a row is called."""
+_FEW: Final = 2
+"""Rows that are named; more are counted."""
 
 
 class FaultSwitch(Protocol):
@@ -48,6 +73,7 @@ class Still:
 
     board: Board
     alerts: list[Alert]
+    cases: list[Case]
     now: float
     clock: str
 
@@ -61,13 +87,50 @@ class Room:
     kinds: Kinds
     keymap: Keymap
     stage: FaultSwitch | None = None
+    hands: Hands | None = None
+    """What acts, loaded after the first picture; None where the session is read-only for good."""
+    read_only_because: str = "this session is read-only"
+    """Why it is; empty when it isn't."""
+    keep: Callable[[], InboxJournal] | None = None
+    """Makes the journal, when the session begins to read; None: nothing of the inbox is kept."""
+    journal: InboxJournal | None = None
+    """Keeps the inbox and shares it with other sessions; None: this session alone knows what is decided in it."""
+    who: str = "somebody"
+    """Name of the person at this session."""
+    undecided_because: str = ""
+    """Why nothing is acknowledged or silenced from here; empty: it can be."""
+    record: Callable[[], Scribe | None] | None = None
+    """Makes the scribe, when the session begins to read."""
+    scribe: Scribe | None = None
+    """Keeps what is seen and done in the black box; None: this session does not record."""
+    reports: Callable[[], Reports] | None = None
+    """What was kept of this system, on paper; None: nothing is."""
     still: Still | None = None
+    history: Path | None = None
+    """Where the history of its gauges lies; None: none is kept on disk."""
+    make_historian: Callable[[], Historian | None] | None = None
+    """Makes what keeps it; None where this session keeps none."""
+    historian: Historian | None = None
+    """What keeps it, once the first picture is there."""
+    dispatch: Dispatch | None = None
+    """Tells people of alerts; None: this session tells nobody."""
+    make_procedures: Callable[[], Procedures] | None = None
+    """Makes what knows the runbooks and the runs; None where there are none."""
+    procedures: Procedures | None = None
+    """The runbooks and the runs, once the first picture is there."""
+    make_checklists: Callable[[], ChecklistDesk] | None = None
+    """Makes what knows the checklists and their runs; None where there are none."""
+    checklists: ChecklistDesk | None = None
+    """The checklists, once the first picture is there."""
     note: Callable[[str], None] = field(default=lambda text: None)
     """Says something in passing at the foot of the screen."""
 
     def __post_init__(self) -> None:
         self._panels: dict[str, Panel[Any]] = {}
         self._sketches: dict[str, Sketch] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.deeds: deque[Deed] = deque(maxlen=50)
+        """What was done in this session, newest last."""
 
     @property
     def demo(self) -> bool:
@@ -90,6 +153,10 @@ class Room:
             return self.engine.alerts(name)
         return [alert for alert in self.still.alerts if name in (None, alert.target)]
 
+    def cases(self) -> list[Case]:
+        """The same with what people decided about it; the most urgent first, what is silenced last."""
+        return self.engine.cases() if self.still is None else self.still.cases
+
     def freeze(self) -> bool:
         """Hold the picture still, or let it go; True when it is now frozen."""
         if self.still is not None:
@@ -97,7 +164,11 @@ class Room:
             return False
         clock = self.engine.clock
         self.still = Still(
-            self.engine.board.freeze(), self.engine.alerts(), clock.monotonic(), words.clock(clock.now())
+            self.engine.board.freeze(),
+            self.engine.alerts(),
+            self.engine.cases(),
+            clock.monotonic(),
+            words.clock(clock.now()),
         )
         return True
 
@@ -106,6 +177,25 @@ class Room:
         if target.kind not in self._panels:
             self._panels[target.kind] = self.kinds.panel(target.kind)
         return self._panels[target.kind]
+
+    def called(self, target: str, subject: str) -> str:
+        """What a person calls a row of a target: the label of its table, else the subject itself."""
+        slot = self.engine.board.slot(target)
+        tables = self.panel(slot.target).tables if slot.snapshot is not None else ()
+        for table in tables:
+            rows = table.rows(slot.snapshot.facts) if table.label is not None and slot.snapshot is not None else ()
+            for row in rows:
+                if table.label is not None and (table.subject or table.key)(row) == subject:
+                    return str(SafeText(str(table.label(row)), _LABEL))
+        return str(SafeText(subject, _LABEL))
+
+    def named(self, target: str, subjects: Sequence[str]) -> str:
+        """The rows an act or a look is about, in a few words."""
+        if not target:
+            return "this line"
+        if len(subjects) > _FEW:
+            return f"{len(subjects)} rows of {target}"
+        return ", ".join(self.called(target, subject) for subject in subjects) or target
 
     def entry(self, name: str) -> Entry:
         """One target, ready to draw."""
@@ -125,23 +215,84 @@ class Room:
             Block(title, number if number < 10 else 0, tuple(by_title[title])) for number, title in enumerate(titles, 1)
         ]
 
+    def remember(self, deed: Deed) -> None:
+        """Keep a deed, to be looked at again; a step of a procedure may wait for what comes of it."""
+        self.deeds.append(deed)
+        if self.procedures is not None:
+            self.procedures.take(deed)
+
+    def measures(self) -> list[Measure]:
+        """Temporary measures in force, the first to end first."""
+        return self.hands.measures.standing(self.engine.clock.now()) if self.hands is not None else []
+
+    def _measured(self) -> list[str]:
+        """What the top line says of them."""
+        there, now = self.measures(), self.engine.clock.now()
+        late = sum(one.overdue(now) for one in there)
+        if late:
+            return [f"{words.plural(late, 'measure')} OVERDUE: E"]
+        return [f"{words.plural(len(there), 'measure')} in force: E"] if there else []
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside, and hold on to it until it is done."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def mode(self) -> tuple[str, bool]:
+        """(how much may be done from here, whether that is more than looking)."""
+        if self.hands is None:
+            return ("read-only" if self.read_only_because else "disarmed"), False
+        mode, left = self.hands.mode.value, self.hands.left
+        if mode != "ARMED":
+            return mode, False
+        return mode if left is None else f"{mode} {int(left) // 60}:{int(left) % 60:02}", True
+
+    def _maintained(self) -> list[str]:
+        """What the top line says of maintenance windows, and of an inbox that can't be kept."""
+        last = max((one.until for one in self.engine.inbox.windows()), default=None)
+        told = [f"maintenance until {until(last, self.engine.clock.now())}"] if last is not None else []
+        return [*told, *(["inbox NOT KEPT: A"] if self.journal is not None and self.journal.trouble else [])]
+
     def heading(self) -> Heading:
         """What the top line says."""
-        notes, alerts = [], self.alerts()
+        notes = [*self._maintained(), *self._measured()]
+        if self.scribe is not None and self.scribe.recorder.standing.ill:
+            notes.append("NOT RECORDED: E")
+        if self.dispatch is not None and self.dispatch.words:
+            notes.append(self.dispatch.words)
+        if self.procedures is not None and self.procedures.words:
+            notes.append(self.procedures.words)
+        if self.checklists is not None and self.checklists.words:
+            notes.append(f"{self.checklists.words}: c")
+        loud, silenced = speaking(self.cases())
         if self.still is not None:
             notes.append(f"FROZEN since {self.still.clock}")
+        if self.historian is not None and self.historian.standing.ill:
+            notes.append("history NOT KEPT: h")
         if self.engine.pace != 1.0:
             notes.append(f"every interval x{self.engine.pace:g}")
+        mode, armed = self.mode()
         return Heading(
             system=self.profile.system,
             environment=self.profile.environment,
             production=self.profile.production,
-            mode="read-only",
-            alerts=len(alerts),
-            worst=max((alert.severity for alert in alerts), default=None),
+            mode=mode,
+            armed=armed,
+            alerts=number(loud),
+            worst=max((case.alert.severity for case in loud), default=None),
+            silenced=silenced,
             waiting=sum(slot.snapshot is None for slot in self.board.slots()),
             note="  ".join(notes),
         )
+
+    def top(self, width: int) -> Line:
+        """The top line."""
+        return banner(self.heading(), self.clock(), width)
+
+    def aside(self) -> str:
+        """What stands at the foot of every screen in place of its keys; empty: the keys."""
+        return ""
 
     def clock(self) -> str:
         """The time of day for the top line."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from desk.profile import Profile, ProfileError
@@ -14,8 +15,12 @@ from tui.places import Places
 from tui.secrets import Secrets
 
 if TYPE_CHECKING:
+    from tui.app import OpsroomApp
+    from tui.reports import Reports
     from tui.room import FaultSwitch
 
+
+_BY_PROFILE: Final = "its profile arms every session"
 
 _STAGE_TIME: Final = 20.0
 """Seconds in which a demonstration's engines have ended, however they hang; they mostly take a fraction of one."""
@@ -29,8 +34,13 @@ def open_room(
     theme: str | None = None,
     ascii_only: bool = False,
     stage: FaultSwitch | None = None,
+    read_only: bool = False,
+    arm: str = "",
 ) -> int:
-    """Open the screen on a system and stay until the person leaves; the exit code."""
+    """Open the screen on a system and stay until the person leaves; the exit code.
+
+    `read_only` is for good; `arm` is the reason for which it may act from the start.
+    """
     reason = terminal.check_terminal(environ)
     if reason:
         return _refuse(reason)
@@ -52,15 +62,35 @@ def open_room(
 
     from textual.filter import NoColor
 
+    from desk.actor import who
+    from tui import delivery
     from tui.app import OpsroomApp
+    from tui.handover import Terminal
     from tui.room import Room
     from widgets.drawn import Drawn
 
     Drawn.ascii_only = ascii_only or (capabilities.ascii_only(environ) if wishes.ascii is None else wishes.ascii)
     secrets = Secrets(environ)
+    profile, runnable = wiring.with_steps(profile, places)
     engine = wiring.build(profile, kinds, secrets, places)
-    room = Room(engine, profile, kinds, Keymap(wishes.keys), stage)
-    app = OpsroomApp(room, secrets, look)
+    why_not = wiring.read_only_because(profile, read_only, places)
+    room = Room(engine, profile, kinds, Keymap(wishes.keys), stage, read_only_because=why_not)
+    room.reports = partial(_reports, profile, kinds, places)
+    room.keep = partial(wiring.journal, profile, engine, secrets, places)
+    room.record = partial(wiring.scribe, profile, engine, secrets, places)
+    room.history = wiring.history_file(profile, places)
+    room.make_historian = partial(wiring.historian, profile, engine, places)
+    actor = who(environ)
+    claimed = actor.claimed.get("SUDO_USER", "")
+    room.who = f"{claimed} as {actor.name}" if claimed not in ("", actor.name) else actor.name
+    room.make_procedures = partial(wiring.procedures, room, secrets, places, runnable)
+    room.make_checklists = partial(wiring.checklists, profile, engine, secrets, places)
+    room.undecided_because = wiring.undecided_because(read_only, places)
+    arming = (arm, profile.arm_minutes) if arm else (_BY_PROFILE, None) if profile.acts == "armed" else None
+    terminal_ = Terminal()
+    hands = None if why_not else partial(wiring.hands, profile, engine, kinds, secrets, places, environ, terminal_)
+    app = OpsroomApp(room, secrets, look, arming, hands, terminal_)
+    room.dispatch = delivery.dispatch(profile, engine, secrets, places, app.ring if wishes.notices else None, environ)
     app.crash_folder = places.state
     if colours is None:  # Textual would paint greys, and those are colours on a terminal whose ground is light
         app._filters = [NoColor()]
@@ -76,6 +106,39 @@ def open_room(
         if line.startswith(ENDED):
             terminal.say(line)
     return app.return_code or 0
+
+
+def on_screen(
+    make: Callable[[], OpsroomApp], environ: Mapping[str, str], places: Places, ascii_only: bool = False
+) -> int:
+    """Open an app that needs no more than a terminal, a replay say; the exit code."""
+    reason = terminal.check_terminal(environ)
+    if reason:
+        return _refuse(reason)
+    colours = capabilities.colour_system(environ)
+    os.environ["TEXTUAL_COLOR_SYSTEM"] = colours or "standard"
+    if colours is None:
+        os.environ["NO_COLOR"] = "1"
+    from textual.filter import NoColor
+
+    from tui import preferences
+    from widgets.drawn import Drawn
+
+    app = make()
+    wishes = preferences.load(places.preferences)
+    Drawn.ascii_only = ascii_only or (capabilities.ascii_only(environ) if wishes.ascii is None else wishes.ascii)
+    app.crash_folder = places.state
+    if colours is None:
+        app._filters = [NoColor()]
+    sys.excepthook = terminal.quiet_excepthook(places.state, app.redact)
+    app.run(mouse=capabilities.mouse_allowed(environ) if wishes.mouse is None else wishes.mouse)
+    return terminal.leave(app.return_code or 0)
+
+
+def _reports(profile: Profile, kinds: Kinds, places: Places) -> Reports:
+    from tui.reports import Reports  # what it stands on is loaded when first asked for
+
+    return Reports(profile, kinds, places)
 
 
 def _refuse(reason: str) -> int:

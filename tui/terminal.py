@@ -319,6 +319,8 @@ class Lifelines(_App):
     """Seconds from the wish to leave to the end of the process, on_unmount hooks included."""
     crash_folder: Path | None = None
     """Where crash reports and long copies go: the private state folder. None: nowhere."""
+    at_cut: Callable[[], None] | None = None
+    """Called when the process is cut short, from another thread: takes the terminal from whoever has it."""
     _lifeline: Lifeline | None = None
     _crash: str | None = None
 
@@ -391,6 +393,8 @@ class Lifelines(_App):
     def _cut(self, code: int) -> None:
         if self._driver is not None:
             self._driver.stop_application_mode()
+        if self.at_cut is not None:
+            self.at_cut()
         if self._crash is not None:
             say(self._crash)
         leave(code)

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import re
+import threading
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from desk.board import GRACE
 from desk.clock import Clock, SystemClock
 from desk.engine import Engine, Watched
 from desk.profile import Profile, ProfileError, load
 from desk.rules import rules_for
+from desk.theirs import instructed
 from probes.base import Context, Found, Target
 from probes.base import references as references_of
 from tui.kinds import Kinds
 from tui.places import Places
 from tui.secrets import Secrets
 from tui.terminal import write_private
+
+if TYPE_CHECKING:
+    from desk.hands import Hands
+    from desk.history import Historian
+    from desk.inbox.case import Silence
+    from desk.inbox.journal import InboxJournal
+    from desk.tape.scribe import Scribe
+    from tui.checklists import ChecklistDesk
+    from tui.console import ConsoleActuator
+    from tui.handover import Terminal
+    from tui.procedures import Procedures
+    from tui.room import Room
+    from tui.steps import Runnable
 
 
 class Choose(Exception):
@@ -96,10 +115,13 @@ def build(
     `at_once`: rules speak without waiting to see whether it lasts, for who looks only once.
     """
     clock = clock or SystemClock()
-    context = Context(secrets, clock.monotonic, clock.now, _operator())
+    context = Context(secrets, clock.monotonic, clock.now, _operator(), places.state)
     watched = [_watched(target, profile, kinds, context, at_once) for target in profile.targets]
     grace = 0.0 if at_once else GRACE
-    return Engine(watched, clock, lambda target, error: note_bug(places, secrets, target, error), grace)
+    standing = [rule.at_once() for rule in profile.standing] if at_once else profile.standing
+    engine = Engine(watched, clock, lambda target, error: note_bug(places, secrets, target, error), grace, standing)
+    engine.instructed = lambda alert: instructed(alert, profile.theirs)
+    return engine
 
 
 def _watched(target: Target, profile: Profile, kinds: Kinds, context: Context, at_once: bool) -> Watched:
@@ -108,6 +130,223 @@ def _watched(target: Target, profile: Profile, kinds: Kinds, context: Context, a
     if at_once:
         rules = tuple(replace(rule, hold=0.0, consecutive=min(rule.consecutive, 2)) for rule in rules)
     return Watched(probe, rules)
+
+
+def hands(
+    profile: Profile,
+    engine: Engine,
+    kinds: Kinds,
+    secrets: Secrets,
+    places: Places,
+    environ: Mapping[str, str],
+    terminal: Terminal | None = None,
+) -> Hands:
+    """What may act on a profile's targets, once it is armed. Only for sessions that are not read-only for good.
+
+    `terminal` can be handed over to other programs; None: there is none.
+    """
+    from desk.actions import Runner  # all of it is loaded after the first picture
+    from desk.actor import who
+    from desk.audit import Trail
+    from desk.guard import Setting
+    from desk.hands import Hands
+    from desk.locks import FileLocks
+    from desk.requirements import Requirements
+
+    clock = engine.clock
+    context = Context(secrets, clock.monotonic, clock.now, _operator(), places.state)
+    trail = Trail(
+        places.audit,
+        who(environ),
+        clock,
+        {"system": profile.system, "environment": profile.environment, "profile": profile.file},
+        secrets.redact,
+    )
+    targets = {target.name: target for target in profile.targets}
+    system = " ".join(one for one in (profile.system, profile.environment.upper()) if one)
+
+    def setting(name: str) -> Setting:
+        protected = targets[name].settings.protected
+        return Setting(profile.system, profile.environment, profile.production, protected, profile.second_person)
+
+    units = {name: {spec.name: spec.unit for spec in engine.probe(name).gauges} for name in targets}
+
+    def make(made: Hands) -> Runner:
+        classes = {name: kinds.actuator(target.kind) for name, target in targets.items()}
+        actuators = {name: known(targets[name], context) for name, known in classes.items() if known is not None}
+        return Runner(
+            actuators,
+            setting,
+            lambda: made.mode,
+            trail,
+            FileLocks(places.locks),
+            clock,
+            engine.read_now,
+            lambda target, error: note_bug(places, secrets, target, error),
+            over=made.over,
+            find=Requirements(engine.board, clock.monotonic, units),
+            consoles=_consoles(targets, engine, context, terminal, system) if terminal is not None else None,
+        )
+
+    return Hands(make, trail, clock, profile.arm_minutes, places.passive)
+
+
+def _consoles(
+    targets: Mapping[str, Target], engine: Engine, context: Context, terminal: Terminal, system: str
+) -> dict[str, ConsoleActuator]:
+    """What hands the terminal over, for each target that has a console."""
+    from tui.console import ConsoleActuator, has_consoles
+
+    def facts(name: str) -> Any:
+        snapshot = engine.board.slot(name).snapshot
+        return snapshot.facts if snapshot is not None else None
+
+    return {
+        name: ConsoleActuator(target, context, engine.probe(name), partial(facts, name), terminal, system)
+        for name, target in targets.items()
+        if has_consoles(engine.probe(name))
+    }
+
+
+def read_only_because(profile: Profile, flag: bool, places: Places) -> str:
+    """Why a session is read-only for good; empty when it isn't."""
+    if places.passive.exists():
+        return f"read-only: {places.passive} forbids every act from this machine"
+    if flag:
+        return "read-only: it was opened with --read-only"
+    if profile.acts == "never":
+        return 'read-only: the profile says acts = "never"'
+    return ""
+
+
+def undecided_because(flag: bool, places: Places) -> str:
+    """Why nothing is acknowledged or silenced from a session; empty when it can be.
+
+    Neither is an act on the system, so that a profile that forbids acts forbids neither.
+    """
+    if places.passive.exists():
+        return f"looking only: {places.passive} forbids decisions from this machine too"
+    return "looking only: it was opened with --read-only" if flag else ""
+
+
+def journal(profile: Profile, engine: Engine, secrets: Secrets, places: Places) -> InboxJournal:
+    """What keeps the inbox of a system and shares it with other sessions on it."""
+    from desk.inbox.journal import InboxJournal
+    from desk.locks import FileLocks
+
+    watched = [f"{target.kind}.{target.name}" for target in profile.targets]
+    file = inbox_file(profile, places)
+    return InboxJournal(file, engine.clock, FileLocks(places.locks), secrets.redact, watched=watched)
+
+
+def with_steps(profile: Profile, places: Places) -> tuple[Profile, Runnable | None]:
+    """The profile with what runs the shell steps of its approved runbooks, where anything was ever approved."""
+    if not profile.runbooks or not (places.state / "approved").exists():
+        return profile, None  # the first picture waits for this
+    from tui import steps
+
+    return steps.with_steps(profile, places)
+
+
+def procedures(room: Room, secrets: Secrets, places: Places, runnable: Runnable | None = None) -> Procedures:
+    """The runbooks of a room, what keeps the runs of their procedures, and what may be run of their shell steps."""
+    from desk.runs.journal import RunJournal
+    from desk.runs.runs import Runs
+    from probes.base.log import masked
+    from tui.procedures import Procedures
+    from tui.shellsteps import ShellSteps
+    from tui.steps import Runnable
+
+    def mask(text: str) -> str:
+        return secrets.redact("\n".join(map(masked, text.split("\n"))))
+
+    profile, clock = room.profile, room.engine.clock
+    journal = RunJournal(runs_file(profile, places), clock, secrets.redact)
+    made = Procedures(profile.runbooks, Runs(clock, room.who, mask), journal, beside=profile.file)
+    again = "not approved: opsroom runbook approve {}, then open the room again"
+    never = Runnable(doubts={str(path): again.format(path.name) for path in profile.runbooks})
+    made.shell = ShellSteps(room, runnable or never)
+    return made
+
+
+def runs_file(profile: Profile, places: Places) -> Path:
+    """Where the runs of a system are kept; a demonstration's with all else that is forgotten with it."""
+    return (places.acts or places.system(profile.system, profile.environment)) / "runs.db"
+
+
+def checklists(profile: Profile, engine: Engine, secrets: Secrets, places: Places) -> ChecklistDesk:
+    """The checklists of a system, and what keeps their runs and shares them with other sessions on it."""
+    from desk.checklist.journal import ChecklistJournal
+    from tui.checklists import ChecklistDesk, file_of
+
+    return ChecklistDesk(profile, engine, ChecklistJournal(file_of(profile, places), engine.clock, secrets.redact))
+
+
+def silences(profile: Profile, places: Places) -> list[Silence]:
+    """The silences in force in the inbox of a system, for who looks only once; none where it can't be read in time."""
+    from desk.inbox.journal import standing_silences
+    from desk.store import StoreError
+
+    found: list[Silence] = []
+
+    def read() -> None:
+        with contextlib.suppress(StoreError, OSError):
+            found.extend(standing_silences(inbox_file(profile, places), SystemClock().now()))
+
+    reader = threading.Thread(target=read, name="silences", daemon=True)  # a disk that hangs must not hold it up
+    reader.start()
+    reader.join(_SILENCES_TIME)
+    return list(found)
+
+
+_SILENCES_TIME: Final = 3.0
+"""Seconds that reading the silences may take."""
+
+
+def inbox_file(profile: Profile, places: Places) -> Path:
+    """Where the inbox of a system is kept; a demonstration's with all else that is forgotten with it."""
+    return (places.acts or places.system(profile.system, profile.environment)) / "inbox.db"
+
+
+def scribe(profile: Profile, engine: Engine, secrets: Secrets, places: Places) -> Scribe | None:
+    """What keeps a session in the black box of its system; None where its profile says that nothing is recorded."""
+    if not profile.record_mib:
+        return None
+    from desk.locks import FileLocks
+    from desk.tape.recorder import Recorder
+    from desk.tape.scribe import Scribe
+
+    path, keep = tape_file(profile, places), timedelta(days=profile.record_days)
+    locks = FileLocks(path.parent / "locks")  # of this file, wherever other things of the session are kept
+    recorder = Recorder(path, engine.clock, locks, secrets.redact, profile.record_mib << 20, keep)
+    return Scribe(engine, recorder, profile)
+
+
+def tape_file(profile: Profile, places: Places) -> Path:
+    """Where the black box of a system is; a demonstration's with all else that is forgotten with it."""
+    return (places.acts or places.system(profile.system, profile.environment)) / "tape.db"
+
+
+def historian(profile: Profile, engine: Engine, places: Places) -> Historian | None:
+    """What keeps the history of a system's gauges; None where the profile wants none kept."""
+    from desk.history import Historian
+    from desk.locks import FileLocks
+
+    if not profile.history_mib:
+        return None
+    counters = {(t.name, one.name) for t in profile.targets for one in engine.probe(t.name).gauges if one.counter}
+    return Historian(
+        history_file(profile, places),
+        engine.clock,
+        FileLocks(places.locks),
+        profile.history_mib << 20,
+        lambda target, gauge: (target, gauge) in counters,
+    )
+
+
+def history_file(profile: Profile, places: Places) -> Path:
+    """Where the history of a system is kept; a demonstration's with all else that is forgotten with it."""
+    return (places.acts or places.system(profile.system, profile.environment)) / "history.db"
 
 
 def _operator() -> str:
@@ -119,8 +358,9 @@ def _operator() -> str:
 
 def references(profile: Profile) -> Iterable[str]:
     """Every secret reference in a profile; text of a setting that takes none is never one."""
-    for target in profile.targets:
-        yield from (reference for _, reference in references_of(target.settings))
+    tables = [*(target.settings for target in profile.targets), *(one.settings for one in profile.channels)]
+    for settings in tables:
+        yield from (reference for _, reference in references_of(settings))
 
 
 _noted: set[str] = set()
@@ -143,10 +383,22 @@ __all__ = [
     "Choose",
     "ProfileError",
     "build",
+    "checklists",
     "discover",
     "discovered_profile",
     "find_profile",
+    "hands",
+    "inbox_file",
+    "journal",
     "note_bug",
     "open_profile",
+    "procedures",
+    "read_only_because",
     "references",
+    "runs_file",
+    "scribe",
+    "silences",
+    "tape_file",
+    "undecided_because",
+    "with_steps",
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from desk.words import clock, count, plural, ratio, size, span
 from probes.base import Severity
-from probes.docker import Container, DockerFacts, Event, Service
+from probes.docker import Container, DockerFacts, Event, Image, Service
 from widgets.draw.marks import Sign, bar, spark
 from widgets.lines import Line, Part, Span, Tone, dim, fit, joined, line, sign, strong, toned, width_of
 from widgets.panel import Column, Panel, Table, View, name_column
@@ -65,6 +66,7 @@ def _extra(service: Service) -> str:
     words += [f"restarted {'once' if again == 1 else f'{again} times'} in 10 min"] if again else []
     words += ["ran out of memory"] if any(one.oom_recent for one in service.members) and not service.missing else []
     words += ["replicas differ in configuration"] if service.mixed else []
+    words += ["a newer image is here"] if service.outdated else []
     words += ["not of this Compose file"] if any(one.stray for one in service.members) else []
     return ", ".join(word for word in words if word)
 
@@ -157,7 +159,8 @@ def _about(one: Container) -> Sequence[Line]:
     pairs = [
         ("container", str(one.name)),
         ("id", one.id),
-        ("image", f"{one.image}  {one.digest}"),
+        ("image", f"{one.image_name}  {one.digest}{_built(one.image_created)}"),
+        ("its name means", _means(one)),
         ("state", f"{one.word}{', ' + one.why if one.why else ''}, for {_since(one)}"),
         ("restart policy", (known.policy or _GONE) if known else _GONE),
         ("restarts", _or_gone(known.restarts if known else None, count)),
@@ -169,6 +172,33 @@ def _about(one: Container) -> Sequence[Line]:
         ("Compose", f"{one.project or _GONE} / {one.service}{', one-off task' if one.oneoff else ''}"),
     ]
     return [line(dim(f"{name:<18}"), words) for name, words in pairs]
+
+
+def _built(at: datetime | None) -> str:
+    return f", built {at:%Y-%m-%d %H:%M}" if at is not None else ""
+
+
+def _means(one: Container) -> str:
+    """Which image the container's image name means now; whether that name stays the same image."""
+    if one.outdated is None:
+        return _GONE
+    said = f"{one.image_now.removeprefix('sha256:')[:12]}: deploy applies it" if one.outdated else "this image"
+    name = str(one.image_name).rpartition("/")[2]
+    floats = "@" not in name and (":" not in name or name.endswith(":latest"))
+    return said + ("; latest means whatever was pushed or built last" if floats else "")
+
+
+def _users(facts: DockerFacts, image: Image) -> str:
+    """Which of the services shown run an image."""
+    names = [service.name for service in facts.services if any(one.image_id == image.id for one in service.containers)]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def _images(facts: DockerFacts) -> Sequence[tuple[Image, str]]:
+    """Images with who runs them, those that nobody here runs last."""
+    pairs = [(image, _users(facts, image)) for image in facts.images]
+    return sorted(pairs, key=lambda pair: not pair[1])
 
 
 def _health(one: Container) -> str:
@@ -189,17 +219,17 @@ _SERVICES: Final[Table[DockerFacts, Service]] = Table(
         Column("since", lambda service: _uptime(service), 6, lambda service: service.up, right=True),
         Column("run", lambda service: f"{service.running}/{service.wanted}", 5, lambda service: -service.missing, True),
         Column("cpu", lambda service: _cores(service.cpu), 7, lambda service: service.cpu, True, 70, True),
-        Column("memory", lambda s: _or_gone(s.memory, size), 9, lambda s: s.memory, True, 60, True),
+        Column("memory", lambda s: _or_gone(s.memory, size), 9, lambda s: s.memory, True, 70, True),
         Column("of limit", lambda s: _or_gone(s.memory_ratio, ratio), 8, lambda s: s.memory_ratio, True, 90, True),
-        Column("restarts", lambda s: _or_gone(s.restarts, count), 8, lambda s: s.restarts, True, 80, True),
-        Column("image", lambda service: service.worst.image, 26, least=150),
+        Column("restarts", lambda s: _or_gone(s.restarts, count), 8, lambda s: s.restarts, True, 90, True),
+        Column("image", lambda service: service.worst.image_name, 26, least=150),
         Column("ports", lambda service: ", ".join(map(str, service.worst.ports)) or _GONE, 22, least=170),
         Column("what else", lambda service: _extra(service)),
     ),
     empty="there is no container here",
     tone=_tone,
     detail=lambda service: [more for one in service.containers for more in (*_about(one), line())],
-    looks=("logs", "top", "df"),
+    looks=("logs", "top", "deploys", "df"),
 )
 
 _CONTAINERS: Final[Table[DockerFacts, Container]] = Table(
@@ -207,6 +237,7 @@ _CONTAINERS: Final[Table[DockerFacts, Container]] = Table(
     title="containers",
     rows=lambda facts: facts.containers,
     key=lambda one: one.id,
+    label=lambda one: one.name,
     columns=(
         Column("container", lambda one: one.name, 26),
         Column("state", lambda one: one.word, 13),
@@ -214,7 +245,7 @@ _CONTAINERS: Final[Table[DockerFacts, Container]] = Table(
         Column("cpu", lambda one: _cores(one.use.cpu), 7, lambda one: one.use.cpu, True, 70, True),
         Column("memory", lambda one: _or_gone(one.use.memory, size), 9, lambda one: one.use.memory, True, 60, True),
         Column("id", lambda one: one.id[:12], 12, least=100),
-        Column("image", lambda one: one.image, 26, least=120),
+        Column("image", lambda one: one.image_name, 26, least=120),
         Column("policy", lambda one: (one.details.policy if one.details else "") or _GONE, 14, least=140),
         Column("why, or its ports", lambda one: one.why or ", ".join(map(str, one.ports)) or _GONE),
     ),
@@ -222,6 +253,24 @@ _CONTAINERS: Final[Table[DockerFacts, Container]] = Table(
     tone=_container_tone,
     detail=_about,
     looks=("logs", "top"),
+)
+
+_IMAGES: Final[Table[DockerFacts, tuple[Image, str]]] = Table(
+    name="images",
+    title="images",
+    rows=_images,
+    key=lambda pair: pair[0].id,
+    label=lambda pair: next(iter(pair[0].names), pair[0].id.removeprefix("sha256:")[:12]),
+    columns=(
+        Column("image", lambda pair: pair[0].id.removeprefix("sha256:")[:12], 12),
+        Column("size", lambda pair: _or_gone(pair[0].size, size), 9, lambda pair: pair[0].size, True, 60, True),
+        Column("built", lambda p: f"{p[0].created:%Y-%m-%d}" if p[0].created else _GONE, 10, lambda p: p[0].created),
+        Column("run by", lambda pair: pair[1] or _GONE, 26, least=80),
+        Column("names", lambda pair: ", ".join(pair[0].names) or "no name"),
+    ),
+    empty="the images are not known",
+    tone=lambda pair: Tone.PLAIN if pair[1] else Tone.DIM,
+    looks=("df",),
 )
 
 _EVENTS: Final[Table[DockerFacts, Event]] = Table(
@@ -250,9 +299,10 @@ class DockerPanel(Panel[DockerFacts]):
         "killed for lack of memory: the kernel ended it at its memory limit; exited 137 alone only means SIGKILL.\n"
         "cpu: 100 % is one core. memory: without cache the kernel could take back. From control groups or the Engine.\n"
         "restarts: by the restart policy, since the container was made. health: the container's own check.\n"
+        "a newer image is here: its image's name means another one since a pull or build; deploy applies it.\n"
         "not of this Compose file: made from another file than the rest of its project, often left over."
     )
-    tables: ClassVar[tuple[Table[Any, Any], ...]] = (_SERVICES, _CONTAINERS, _EVENTS)
+    tables: ClassVar[tuple[Table[Any, Any], ...]] = (_SERVICES, _CONTAINERS, _IMAGES, _EVENTS)
 
     def headline(self, view: View[DockerFacts]) -> Sequence[Part]:
         """How many run, how many do not."""
@@ -289,7 +339,7 @@ class DockerPanel(Panel[DockerFacts]):
         lines = [line(fit("  ".join(engine), width).text.rstrip())]
         lines += [self._cpu(facts, width), self._memory(facts, width)] if facts.services else []
         if facts.root:
-            lines.append(_short("DOCKER=ROOT: this socket gives root's power on the machine; a proxy would not", width))
+            lines.append(_short("this socket gives root's power on the machine; a socket proxy would not", width))
         return lines
 
     def _cpu(self, facts: DockerFacts, width: int) -> Line:

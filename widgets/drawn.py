@@ -36,6 +36,7 @@ class Drawn(Widget):
         & > .tone--critical { color: $error; text-style: bold; }
         & > .tone--key { color: $secondary; text-style: bold; }
         & > .tone--chart { color: $primary; }
+        & > .tone--replay { color: $background; background: $accent; text-style: bold; }
         & > .tone--cursor { background: $primary-muted; }
         & > .tone--marked { text-style: underline; }
     }
@@ -59,6 +60,8 @@ class Drawn(Widget):
         style = self._styles_of.get(key)
         if style is None:
             style = self.get_component_rich_style(f"tone--{tone.value}")
+            if tone is Tone.REPLAY and "NO_COLOR" in os.environ:
+                style += Style(reverse=True)
             if cursor:
                 ground = self.get_component_rich_style("tone--cursor").bgcolor
                 style += Style(bgcolor=ground, bold=True, reverse=True if "NO_COLOR" in os.environ else None)

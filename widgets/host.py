@@ -336,6 +336,7 @@ _PROCESSES: Final[Table[HostFacts, Process]] = Table(
     title="processes",
     rows=lambda facts: facts.processes,
     key=lambda one: one.key,
+    label=lambda one: f"{one.pid} {called(one)}",
     columns=(
         Column("pid", lambda one: str(one.pid), 8, lambda one: one.pid, right=True),
         Column("user", lambda one: one.user or _GONE, 10, least=70),

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from desk.words import age, clock, count, plural, ratio, size, span
 from probes.base import SafeText, Severity
-from probes.http import Certificate, Check, HttpFacts, Verdict
+from probes.http import Certificate, Check, Expiry, HttpFacts, Limit, Verdict
 from widgets.draw.marks import spark
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, sign, strong, toned, width_of
 from widgets.panel import Column, Panel, Table, View, name_column
@@ -68,6 +68,7 @@ def _extra(facts: HttpFacts) -> str:
     if not facts.ok and not words:
         words.append(str(facts.reason) or str(facts.why))
     words += [f"slow, limit {_span(facts.slow)}"] if _is_slow(facts) else []
+    words += [f"{one.name} {_ends(one)}" for one in facts.expiries if one.left is not None and one.left < 7 * 86400]
     left = facts.certificate_left
     words += [_ending(left)] if left is not None and left < 21 * 86400 else []
     if not words and facts.checks:
@@ -75,6 +76,26 @@ def _extra(facts: HttpFacts) -> str:
             f"{count(sum(one.ok is True for one in facts.checks))} of {plural(len(facts.checks), 'check')} well"
         )
     return ", ".join(words)
+
+
+def _ends(one: Expiry) -> str:
+    """When something ends, in words."""
+    if one.left is None:
+        return str(one.words) or _GONE
+    return f"ends in {span(one.left)}" if one.left >= 0 else f"ended {span(-one.left)} ago"
+
+
+def _quota(one: Limit) -> str:
+    parts = [f"{ratio(one.used)} used"] if one.used is not None else []
+    if one.remaining is not None:
+        parts.append(f"{count(one.remaining)}{f' of {count(one.most)}' if one.most is not None else ''} left")
+    parts += [f"renewed in {span(one.resets)}"] if one.resets is not None else []
+    return f"{one.name}: {', '.join(parts) or _GONE}"
+
+
+def _end_severity(view: View[HttpFacts], *gauges: str) -> Severity | None:
+    """The worst alert of gauges that begin so."""
+    return max((one.severity for one in view.worries if one.gauge.startswith(gauges)), default=None)
 
 
 def _ending(left: float) -> str:
@@ -140,6 +161,8 @@ def _labelled(label: str, width: int, *parts: Part) -> Line:
 def _times(facts: HttpFacts) -> str:
     one = facts.timing
     connected = f"connected in {_span(one.established)}" if one.established is not None else "connection kept"
+    if one.lookup is not None:
+        connected = f"name found in {_span(one.lookup)}  {connected}"
     return f"{connected}  first byte {_span(one.first_byte)}  whole {_span(one.total)}"
 
 
@@ -241,6 +264,7 @@ class HttpPanel(Panel[HttpFacts]):
         "checks: dependencies in a JSON body (checks, components, entries, details). A 503 names its culprit there.\n"
         "latency: from the request sent to the last byte, without connecting; connecting is measured every 30 s.\n"
         "made … ago: by the Age header or the time stamp in the body; an old answer is cached and proves nothing.\n"
+        "quota: from X-RateLimit-…, RateLimit and Meta's usage headers; after a 429 nothing is sent until it may be.\n"
         "its clock: from the Date header, to a second. Checks and body come whole with the look “body”."
     )
     tables: ClassVar[tuple[Table[Any, Any], ...]] = (_CHECKS, _VERDICTS, _BODY)
@@ -277,9 +301,24 @@ class HttpPanel(Panel[HttpFacts]):
         lines += [_labelled("body", width, about)] if (about := _about(facts)) else []
         if facts.certificate is not None:
             words = _certificate(facts.certificate, facts.certificate_left)
-            lines.append(_labelled("certificate", width, toned(words, view.severity("certificate_seconds_left"))))
+            lines.append(_labelled("certificate", width, toned(words, _end_severity(view, "certificate_"))))
+        if facts.limits or facts.retry is not None:
+            lines.append(_labelled("quota", width, *self._quotas(view)))
+        if facts.expiries:
+            words = "  ".join(f"{one.name} {_ends(one)}" for one in facts.expiries)
+            lines.append(_labelled("ends", width, toned(words, _end_severity(view, "expires_", "expired_"))))
         lines += [_labelled("note", width, note) for note in facts.notes[:3]]
         return lines
+
+    def _quotas(self, view: View[HttpFacts]) -> Sequence[Part]:
+        facts = view.facts
+        said = [f"asked too often, again in {span(facts.retry)}"] if facts.retry is not None else []
+        parts: list[Part] = [toned("  ".join(said), Severity.WARNING)] if said else []
+        for one in facts.limits:
+            parts.append(
+                toned(("  " if parts else "") + _quota(one), view.severity("rate_limit_used_ratio", quota=one.name))
+            )
+        return parts
 
     def _latency(self, view: View[HttpFacts], width: int) -> Line:
         room = max(8, min(60, width - _LABEL - 30))

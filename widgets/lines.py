@@ -30,6 +30,8 @@ class Tone(Enum):
     CRITICAL = "critical"
     KEY = "key"
     CHART = "chart"
+    REPLAY = "replay"
+    """Not now: it stands on a ground of its own."""
 
 
 class Span(NamedTuple):
@@ -95,19 +97,41 @@ TONES = {Severity.NOTICE: Tone.NOTICE, Severity.WARNING: Tone.WARNING, Severity.
 SIGNS = {Severity.NOTICE: Sign.NOTICE, Severity.WARNING: Sign.WARNING, Severity.CRITICAL: Sign.CRITICAL}
 
 
-def fit(part: Part, width: int, right: bool = False) -> Span:
-    """A part cut or padded to exactly `width` cells; a cut shows as an ellipsis.
+def fit(part: Part, width: int, right: bool = False, tail: bool = False) -> Span:
+    """A part cut or padded to exactly `width` cells; a cut shows as an ellipsis, with `tail` at the beginning.
 
-    >>> fit("newsletter", 6).text, fit("7", 3, right=True).text
-    ('newsl…', '  7')
+    >>> fit("newsletter", 6).text, fit("7", 3, right=True).text, fit("/var/log/app.log", 9, tail=True).text
+    ('newsl…', '  7', '…/app.log')
     """
     tone = part.tone if isinstance(part, Span) else Tone.PLAIN
     text = part.text if isinstance(part, Span) else str(part)
     cells = cell_len(text)
+    if cells > width and tail and width > 0:
+        while cell_len(text) > width - 1:
+            text = text[1:]
+        return Span("…" + set_cell_size(text, width - 1), tone)
     if cells > width:
         return Span(set_cell_size(text, width - 1) + "…" if width > 0 else "", tone)
     pad = " " * (width - cells)
     return Span(pad + text if right else text + pad, tone)
+
+
+def shortened(text: str, width: int) -> str:
+    """A text of at most `width` cells: where it is cut, an ellipsis stands in its middle, so both its ends are seen.
+
+    >>> shortened("newsletter-2026-03-01.dump", 13), shortened("kite", 13)
+    ('newsle…1.dump', 'kite')
+    """
+    if cell_len(text) <= width:
+        return text
+    if width < 1:
+        return ""
+    tail = (width - 1) // 2
+    head = set_cell_size(text, width - 1 - tail).rstrip()
+    end = text
+    while cell_len(end) > tail:
+        end = end[1:]
+    return f"{head}…{end}"
 
 
 def joined(parts: Iterable[Part], gap: str = "  ") -> tuple[Span, ...]:

@@ -44,7 +44,11 @@ class LineView(Drawn):
     def show(self, lines: Sequence[Line]) -> None:
         """Replace the lines; only what differs on screen is painted."""
         old, self.lines = self.lines, lines
-        self._top = max(0, min(self._top, len(lines) - max(self.size.height, 1)))
+        top = max(0, min(self._top, len(lines) - max(self.size.height, 1)))
+        if top != self._top:  # every line stands elsewhere now
+            self._top = top
+            self.refresh()
+            return
         regions = [
             self._difference(y, old[y + self._top].spans, lines[y + self._top].spans)
             if y + self._top < min(len(old), len(lines))

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from desk import words
+from desk.alert import Alert
 from desk.board import GRACE, Freshness, Slot
-from desk.rules import Alert
+from desk.inbox.case import Case
+from desk.inbox.grouping import Item, items, speaking
 from desk.series import Series
 from probes.base import Severity, State
-from widgets.lines import Line, Part, Span, Tone, dim, fit, line, sign, strong, toned, width_of
+from widgets.folding import folded
+from widgets.lines import Line, Part, Span, Tone, dim, fit, line, shortened, sign, strong, toned, width_of
 from widgets.panel import Panel, View, Worry
 
 _LEAST_MORE: Final = 3
@@ -65,8 +68,9 @@ class Entry:
 
     @property
     def severity(self) -> Severity | None:
-        """The worst that is said about it."""
-        return max((alert.severity for alert in self.alerts), default=None)
+        """The worst that is said about it; what is silenced where it was raised says nothing."""
+        loud = (alert for alert in self.alerts if alert.theirs is None or not alert.theirs.silenced)
+        return max((alert.severity for alert in loud), default=None)
 
     def view(self) -> View[Any]:
         """What its panel draws from; only when there is a snapshot."""
@@ -130,7 +134,11 @@ def parts_of(key: str) -> tuple[str, str]:
 
 
 def draw(blocks: Sequence[Block], width: int, height: int, now: float) -> list[Line]:
-    """Blocks one under the other in exactly the room there is."""
+    """Blocks one under the other in exactly the room there is; where not all have a line, the worst stay."""
+    if len(blocks) > max(height, 1) > 1:
+        kept = set(sorted(range(len(blocks)), key=lambda at: -blocks[at].severity)[: height - 1])
+        hidden = [block for at, block in enumerate(blocks) if at not in kept]
+        return [*draw([blocks[at] for at in sorted(kept)], width, height - 1, now), _hidden(hidden, width)]
     drawn = [_contents(block, width, now) for block in blocks]
     spare = _share(drawn, height)
     lines: list[Line] = []
@@ -145,6 +153,14 @@ def draw(blocks: Sequence[Block], width: int, height: int, now: float) -> list[L
         if number < apart:
             lines.append(line())
     return lines[:height]
+
+
+def _hidden(blocks: Sequence[Block], width: int) -> Line:
+    """The blocks that have no line, by name."""
+    worst = max(block.severity for block in blocks)
+    mark = sign(Severity(worst)) if worst else dim(" ")
+    said = f"no room for {', '.join(block.title for block in blocks)}"
+    return line(" ", mark, " ", *cut((dim(said),), max(0, width - 3)))
 
 
 def _spread(sizes: Sequence[int], spare: int) -> list[int]:
@@ -217,14 +233,20 @@ def _by_target(block: Block, width: int, now: float) -> list[Line]:
     lines: list[Line] = []
     for entry in sorted(block.entries, key=lambda entry: -(entry.severity or 0)):
         head = _headline(entry, now)
-        name = line(
-            "  ", sign(entry.severity), " ", strong(entry.name), *(part for one in head for part in ("  ", one))
-        )
+        name = line("  ", _mark(entry, now), " ", strong(entry.name), *(part for one in head for part in ("  ", one)))
         lines.append(Line(name.spans, key_of(entry.name), entry.severity))
         lines += [
             Line((Span("  "), *one.spans), one.key, one.severity) for one in _entry_lines(entry, width - 2, now, False)
         ]
     return lines
+
+
+def _mark(entry: Entry, now: float) -> Span:
+    """The shape beside a target's name: what has no fresh value is not called fine before there is an alert of it."""
+    if entry.severity is not None or entry.slot.freshness(now) is Freshness.FRESH:
+        return sign(entry.severity)
+    states = [one.severity for one in state_lines(entry.slot, now) if one.severity is not None]
+    return sign(max(states)) if states else dim("?")
 
 
 def _headline(entry: Entry, now: float) -> Sequence[Part]:
@@ -261,8 +283,38 @@ def gap_lines(entry: Entry, key: str = "") -> list[Line]:
     lines = []
     for gap in gaps:
         hint: tuple[Part, ...] = (dim(f"  {gap.hint}"),) if gap.hint else ()
-        lines.append(line("  ", dim("? "), dim(f"{gap.cause.state.value}: {gap.part}"), *hint, key=key))
+        lines.append(line("  ", dim("? "), dim(f"{LOST[gap.cause.state]}: {gap.part}"), *hint, key=key))
     return lines
+
+
+LOST: Final = {
+    State.DENIED: "DENIED",
+    State.THROTTLED: "THROTTLED",
+    State.STALE: "NO ANSWER",
+    State.UNSUPPORTED: "NOT THERE",
+    State.PARTIAL: "LEFT OUT",
+    State.DOWN: "NOT READ",
+}
+"""The word for a part that could not be had: what is DOWN or UNSUPPORTED is a target, not a part of it."""
+
+
+def whole(groups: Sequence[tuple[Sequence[Line], int]], width: int, room: int) -> list[Line]:
+    """The lines of some groups in at most `room` lines; each group with how many lines one of its lines may be folded
+    into, which is done where all still fit.
+
+    What says why nothing is known, and what would help, is worth more than one line.
+    """
+    shown = [list(lines) for lines, _ in groups]
+    for number, (lines, most) in enumerate(groups):
+        folds = [_folded(one, width, most) for one in lines]
+        if sum(map(len, shown)) - len(lines) + sum(map(len, folds)) <= room:
+            shown[number] = [part for parts in folds for part in parts]
+    return [one for lines in shown for one in lines][:room]
+
+
+def _folded(one: Line, width: int, most: int) -> list[Line]:
+    parts = folded(one, width, 4)
+    return parts if len(parts) <= most else [one]
 
 
 def state_lines(slot: Slot, now: float, key: str = "", named: bool = True) -> Sequence[Line]:
@@ -307,15 +359,19 @@ def _hint(slot: Slot) -> str:
 
 def _title(one: Drawn, width: int, now: float) -> Line:
     block = one.block
-    lead = [dim(f" {block.digit} " if block.digit else "   "), Span(block.title, Tone.TITLE)]
+    lead: list[Part] = [dim(f" {block.digit} " if block.digit else "   "), Span(block.title, Tone.TITLE)]
+    head: Sequence[Part] = one.head
+    if one.lines and not one.room:
+        lead += [" ", sign(Severity(block.severity))] if block.severity else []
+        head = head or [span for span in one.lines[0].spans if span.text.strip(" ✕▲◆●?")]
     left_out = len(one.lines) - one.room
     tail: list[Part] = [dim(f"+{left_out} more  ")] if left_out > 0 else []
     tail += age_parts(block.entries, now)
     left, right = line(*lead).spans, line(" ", *tail, " ").spans
     room = width - width_of(right)
-    body = cut((*left, *_chosen(one.head, room - width_of(left))), room)
+    body = cut((*left, *_chosen(head, room - width_of(left))), room)
     first = block.entries[0].name if len(block.entries) == 1 else ""
-    return Line((*body, *right), key_of(first) if first and not one.lines else "")
+    return Line((*body, *right), key_of(first) if first and not one.room else "")
 
 
 def _faded(part: Part) -> Span:
@@ -369,60 +425,82 @@ class Heading:
     environment: str
     production: bool
     mode: str
-    """How much may be done from here: "read-only"."""
+    """How much may be done from here: "read-only", "disarmed", "ARMED 9:41"."""
     alerts: int
     worst: Severity | None = None
     """Of the alerts."""
+    silenced: int = 0
+    """Alerts that are not counted because they are silenced."""
     waiting: int = 0
     """Targets that have not answered yet."""
     note: str = ""
     """A passing state: "FROZEN since 03:12:41"."""
+    armed: bool = False
+    """True while acts are allowed."""
 
 
 def banner(heading: Heading, clock: str, width: int) -> Line:
     """The top line: which system, which environment, what may be done, how it is, what time it is."""
     where = heading.environment.upper() or "NO ENVIRONMENT NAMED"
     place = Span(f"▌{where}▐", Tone.CRITICAL) if heading.production else Span(where, Tone.NOTICE)
-    left: list[Part] = [" ", strong(heading.system), "  ", place, "  ", dim(heading.mode)]
+    mode = Span(f"▌{heading.mode}▐", Tone.WARNING) if heading.armed else dim(heading.mode)
+    left: list[Part] = [" ", strong(heading.system), "  ", place, "  ", mode]
     if heading.note:
         left += ["  ", Span(heading.note, Tone.WARNING)]
     state: Part = Span("all well", Tone.GOOD)
     if heading.alerts:
         state = toned(words.plural(heading.alerts, "alert"), heading.worst or Severity.CRITICAL)
+    elif heading.silenced:
+        state = dim(f"{heading.silenced} silenced")
     elif heading.waiting:
         state = dim(f"waiting for {heading.waiting}")
     right = line(state, "   ", dim(clock), " ").spans
-    return Line((*cut(line(*left).spans, width - width_of(right)), *right))
+    return Line((*cut(line(*left).spans, width - width_of(right) - 2), Span("  "), *right))
 
 
-def attention(alerts: Sequence[Alert], now: float, width: int, rows: int, opening: str = "") -> list[Line]:
-    """What is wrong, in words, worst first; what doesn't fit is counted, never dropped.
+def attention(cases: Sequence[Case], now: float, width: int, rows: int, opening: str = "") -> list[Line]:
+    """What is wrong, in words, worst first; what doesn't fit, and what is silenced, is counted, never dropped.
 
     `opening` says what is still awaited: as long as it does, all being well is not known.
     """
-    if not alerts:
+    loud, silent = speaking(cases)
+    quiet = f"{silent} silenced" if silent else ""
+    if not loud:
         calm = (sign(None), dim(" nothing needs attention"))
+        if quiet:
+            calm = (dim("▪"), dim(f" {words.plural(silent, 'alert')} silenced, nothing else needs attention"))
         return [line(" ", *((dim("? "), dim(opening)) if opening else calm))]
     lines = []
-    shown = alerts[: max(1, rows)]
-    for number, alert in enumerate(shown):
-        more = len(alerts) - len(shown) if number == len(shown) - 1 else 0
-        tail: list[Part] = [dim(fit(alert.target, min(width_of((Span(alert.target),)), _NAME)).text)]
-        tail.append(dim(f"  {words.age(now - alert.since)}"))
-        if more:
-            tail.append(dim(f"  +{more} more"))
-        if number == 0:
-            tail += ["  ", Span("o", Tone.KEY), dim(" open")]
-        right = line("  ", *tail, " ").spans
-        left = line(" ", sign(alert.severity), " ", toned(alert.words, alert.severity)).spans
-        lines.append(
-            Line((*cut(left, width - width_of(right)), *right), key_of(alert.target, _row(alert)), alert.severity)
-        )
+    found = items(loud)
+    shown = found[: max(1, rows)]
+    for number, item in enumerate(shown):
+        last = number == len(shown) - 1
+        more = [f"+{len(found) - len(shown)} more"] if last and len(found) > len(shown) else []
+        more += [quiet] if last and quiet else []
+        lines.append(_attention_line(item, now, width, more, first=number == 0))
     return lines
 
 
-def _row(alert: Alert) -> str:
-    return alert.labels[0][1] if alert.labels else ""
+def _attention_line(item: Item, now: float, width: int, more: Sequence[str], first: bool) -> Line:
+    """One thing that is wrong; dimmer when somebody has it in hand."""
+    alert, hand = item.face.alert, item.handed
+    tail: list[Part] = [dim(fit(alert.target, min(width_of((Span(alert.target),)), _NAME)).text)]
+    tail.append(dim(f"  {words.age(now - alert.since)}"))
+    if hand:
+        tail.insert(0, dim(f"{shortened(hand, _NAME)} has it  "))
+    elif item.face.late:
+        tail.insert(0, Span("LATE  ", Tone.CRITICAL))
+    elif item.face.flaps:
+        tail.insert(0, dim("flaps  "))
+    tail += [dim(f"  {one}") for one in more]
+    if first:
+        tail += ["  ", Span("o", Tone.KEY), dim(" open")]
+    right = line("  ", *tail, " ").spans
+    also = f" and {item.alerts - 1} more of {alert.rule}" if item.folded else ""
+    said = f"{alert.words}{also}"
+    tone = dim(said) if hand or item.face.away else toned(said, alert.severity)
+    left = line(" ", sign(alert.severity), " ", tone).spans
+    return Line((*cut(left, width - width_of(right)), *right), key_of(alert.target, alert.row), alert.severity)
 
 
 def footer(hints: Sequence[tuple[str, str]], width: int, message: str = "") -> Line:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from probes.base import Severity, Snapshot
+from probes.base import SafeText, Severity, Snapshot
 from widgets.lines import Line, Part, Tone
 
 F = TypeVar("F")
@@ -81,6 +81,8 @@ class Column(Generic[R]):
     """The table must be at least this wide to show it."""
     descending: bool = False
     """The useful order is greatest first."""
+    tail: bool = False
+    """Where it is cut, its end stays: for paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,10 @@ class Table(Generic[F, R]):
     """More about one row, shown on Enter."""
     subject: Callable[[R], str] | None = None
     """What a look at this row is about; absent: its key."""
+    label: Callable[[R], str | SafeText] | None = None
+    """What a person calls the row, where its subject is no name to read; absent: its subject."""
     looks: tuple[str, ...] = ()
-    """Names of the probe's looks that suit a row; `l` opens the first."""
+    """Names of the probe's looks that suit a row: they stand first."""
     order: str = ""
     """Title of the column it is sorted by at first; empty: as the rows come."""
 

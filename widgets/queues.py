@@ -258,7 +258,7 @@ _GROUPS: Final[Table[QueuesFacts, Group]] = Table(
         Column("lag", lambda group: _count(group.lag), 9, lambda group: group.lag, True, 0, True),
         Column("pending", lambda group: _count(group.pending), 8, lambda group: group.pending, True, 0, True),
         Column("oldest pending", lambda group: _span(group.oldest_pending), 14, None, True, 80),
-        Column("consumers", lambda group: _count(group.consumers), 9, lambda group: group.consumers, True, 70),
+        Column("consumers", lambda group: _count(group.consumers), 9, lambda group: group.consumers, True, 90),
         Column("group", lambda group: group.name),
     ),
     empty="no stream is read here",

@@ -148,8 +148,8 @@ _DATABASES: Final[Table[RedisFacts, Keyspace]] = Table(
         Column("average lifetime", lambda one: _span(one.average_ttl)),
     ),
     empty="every database is empty",
-    looks=("big-keys",),
-    subject=lambda one: "",
+    looks=("big-keys", "latency"),
+    subject=lambda one: f"db{one.number}",
 )
 
 _SLOW: Final[Table[RedisFacts, Slow]] = Table(
@@ -164,6 +164,7 @@ _SLOW: Final[Table[RedisFacts, Slow]] = Table(
         Column("command", lambda one: one.command),
     ),
     empty="the slow log is empty",
+    subject=lambda one: "",
 )
 
 _REPLICAS: Final[Table[RedisFacts, Replica]] = Table(
@@ -178,6 +179,7 @@ _REPLICAS: Final[Table[RedisFacts, Replica]] = Table(
         Column("state", lambda one: one.state),
     ),
     empty="nobody copies this server",
+    subject=lambda one: "",
 )
 
 

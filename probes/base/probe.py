@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from probes.base.failure import Cause, ProbeError
+from probes.base.raised import Raised
 from probes.base.reading import Gap, Gauges, GaugeSpec, Snapshot
 from probes.base.rule import Rule
 from probes.base.target import SecretSource, Settings, Target
 from probes.base.text import SafeText
+
+if TYPE_CHECKING:
+    from probes.base.console import Console
 
 F = TypeVar("F")
 
@@ -29,6 +34,8 @@ class Context:
     """Wall time, aware UTC, for what is recorded."""
     operator: str = "opsroom"
     """Who is watching; goes into application names so that others can see it's us."""
+    state: Path | None = None
+    """Where what outlives a session is kept, such as a job under way. None: nowhere, so that none can be begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,8 @@ class Look:
     """For a person: "log of the service"."""
     follow: bool = False
     """True when it streams lines until closed; else it answers once with a `Sheet`."""
+    row: str = ""
+    """Key of the only row that it is about; empty: it suits any row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,8 @@ class Probe(ABC, Generic[F]):
         self.context = context
         self.doing = "connecting"
         """"connecting" or "reading": a deadline that passes is named after it."""
+        self.watched = False
+        """True while somebody looks at this target's own screen: what only that screen shows is worth reading."""
 
     @classmethod
     def discover(cls, environ: Mapping[str, str]) -> Iterable[Found]:
@@ -106,6 +117,18 @@ class Probe(ABC, Generic[F]):
     def follow(self, name: str, subject: str) -> AsyncIterator[SafeText]:
         """Stream the look `name` at `subject` line by line until the iterator is closed."""
         raise ProbeError(Cause.MISSING, f"{self.kind} cannot follow {name}")
+
+    def consoles(self, facts: F | None, subject: str) -> tuple[Console, ...]:
+        """The programs that can take the terminal over for a row, or for the target as a whole (empty subject).
+
+        `facts` are those of the last good reading, None when there was none. Quick: asked when a menu is opened.
+        """
+        return ()
+
+    def raised(self, facts: F) -> Sequence[Raised]:
+        """What another system raises and this reading tells of, for the inbox; pure, and none by default."""
+        del facts
+        return ()
 
     def abort(self) -> None:
         """Cut the connection hard, without waiting: a read that hangs must end by it. Never raises."""

@@ -32,6 +32,19 @@ class Unit(Enum):
     BYTES_PER_SECOND = "bytes per second"
 
 
+class Capacity(Enum):
+    """How a gauge tells that something fills up."""
+
+    USED = "used"
+    """A share in use: full at one."""
+    LEFT = "left"
+    """A share that is left: full at zero."""
+    SIZE = "size"
+    """Bytes or things that are kept, and mostly grow."""
+    LOAD = "load"
+    """What is asked of it in a while."""
+
+
 @dataclass(frozen=True, slots=True)
 class GaugeSpec:
     """The declaration of a gauge a kind gives: what it means, before any value."""
@@ -44,6 +57,8 @@ class GaugeSpec:
     """True when it only grows until its source restarts."""
     better: Literal["low", "high", "neither"] = "neither"
     """Which direction is good; drives the tone of a trend, never an alert."""
+    capacity: Capacity | None = None
+    """What it says of how full something gets; the capacity report follows it. None: nothing."""
 
 
 class GaugeKey(NamedTuple):

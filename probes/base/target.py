@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Protocol, get_args
+from typing import Annotated, Any, ClassVar, Final, Protocol, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from probes.base.url import carries_password
 
@@ -22,15 +24,41 @@ class Referable:
     """Marks a setting as one that takes a reference; in any other, text is only text and nothing is looked up."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a text in a profile must look like. Who gets it wrong reads `wanted`, never the pattern."""
+
+    pattern: str
+    """Matches all of it; the same in Python and in JSON Schema, so with ^ and $."""
+    wanted: str
+    """What it must be, with an example: 'a region, such as "eu-west-1"'."""
+
+    def fitting(self, text: str) -> str:
+        """The text. Raises ValueError for one of another shape."""
+        if re.fullmatch(self.pattern, text) is None:
+            raise ValueError(f"must be {self.wanted}")
+        return text
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.fitting, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": self.pattern}
+
+
+WholePath = Annotated[str, Shape(r"^/[^\x00-\x1f]*$", 'a whole path that begins with /, such as "/var/backups"')]
+"""A path on this machine that does not depend on where Opsroom was started."""
+
 Referring = Annotated[str, Referable()]
 """Text, an address say, in whose place a reference may stand: env:NAME, file:/path or command:program args."""
 
 Secret = Annotated[
     str,
-    Field(
-        pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|command:.+)$",
-        description="A reference to a secret, never the secret: env:NAME, file:/path or command:program args.",
+    Shape(
+        r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|command:.+)$",
+        "a reference to a secret: env:NAME, file:/path or command:program",
     ),
+    Field(description="A reference to a secret, never the secret: env:NAME, file:/path or command:program args."),
     Referable(),
 ]
 
@@ -40,12 +68,20 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    runs_programs: ClassVar[bool] = False
+    """True when what stands in them is run: such settings are taken only from a file that nobody else may write."""
+
     every: float = Field(default=2.0, ge=0.5, le=3600, description="Seconds between two readings.")
     timeout: float = Field(default=5.0, gt=0, le=60, description="Seconds a reading may take in all.")
     protected: bool = Field(default=False, description="Ask for the name to be typed before any act on it.")
+    served_by: Annotated[str, Shape(r"^[A-Za-z0-9_-]+/.+$", 'TARGET/ROW, such as "app/worker"')] | None = Field(
+        default=None,
+        max_length=200,
+        description='The service behind it, as TARGET/ROW, such as "app/worker": its acts are offered here too.',
+    )
 
 
-def references(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
+def references(settings: BaseModel) -> Iterator[tuple[tuple[str, ...], str]]:
     """(where it stands, the reference) for each reference in settings that take one."""
     for place, text in _referable(type(settings), settings.model_dump()):
         if text.startswith(_REFERENCE):
@@ -70,6 +106,21 @@ def _referable(model: type[BaseModel], table: Mapping[str, Any]) -> Iterator[tup
     for name, field in model.model_fields.items():
         if any(_takes_reference(hint) for hint in (*field.metadata, field.annotation)):
             yield from _texts((name,), table.get(name))
+        else:
+            yield from _inner((name,), field.annotation, table.get(name))
+
+
+def _inner(place: tuple[str, ...], hint: Any, value: object) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The same of the tables inside a setting."""
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        if isinstance(value, Mapping):
+            yield from (((*place, *where), text) for where, text in _referable(hint, value))
+    elif (kinds := get_args(hint)) and isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _inner((*place, str(key)), kinds[-1], one)
+    elif kinds and isinstance(value, list | tuple):
+        for number, one in enumerate(value):
+            yield from _inner((*place, str(number)), kinds[0], one)
 
 
 def _takes_reference(hint: object) -> bool:

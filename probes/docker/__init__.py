@@ -1,6 +1,6 @@
-"""A Docker Engine and the services on it, by Compose's labels: read over its socket, changed by nothing here."""
+"""A Docker Engine and the services on it, by Compose's labels: read over its socket; only `act` changes it."""
 
-from probes.docker.facts import Container, Details, DockerFacts, Event, Health, Service, Use
+from probes.docker.facts import Container, Details, DockerFacts, Event, Health, Image, Service, Use
 from probes.docker.probe import DockerProbe, DockerSettings
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "DockerSettings",
     "Event",
     "Health",
+    "Image",
     "Service",
     "Use",
 ]

@@ -14,7 +14,18 @@ import ssl
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from probes.base import BadUrl, Cause, Endpoint, ProbeError, SafeText, from_os_error, load, parse_url, verifying
+from probes.base import (
+    BadUrl,
+    Cause,
+    Context,
+    Endpoint,
+    ProbeError,
+    SafeText,
+    from_os_error,
+    load,
+    parse_url,
+    verifying,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -29,6 +40,10 @@ OLDEST: Final = (1, 24)
 """The oldest API that has what we read (Engine 1.12)."""
 NEWEST: Final = (1, 47)
 """The newest API we know; a newer Engine is asked to speak this one."""
+_COUNTING_ALREADY: Final = "disk usage operation is already running"
+_TURN: Final = 30.0
+"""Seconds to wait while the Engine adds up its disks for somebody else."""
+_ASK_AGAIN: Final = 0.25
 _SAID: Final = 160
 """Characters kept of the Engine's own error message."""
 _ROOT_HINT: Final = "join the group of the socket (it gives root's power), or point url at a socket proxy"
@@ -40,13 +55,13 @@ class EngineApi:
     def __init__(self, url: str, timeout: float, certificates: str | None = None) -> None:
         """`timeout` in seconds for each wait on the socket; `certificates` is a folder as DOCKER_CERT_PATH."""
         self.endpoint = _endpoint(url)
+        self.certificates = certificates
         self.where = self.endpoint.where
         self.prefix = ""
         """The version part of the path, set by `negotiate`."""
         self.connections = 0
         """Connections made so far for readings: behind a new one there may be another Engine."""
         self._timeout = timeout
-        self._certificates = certificates
         self._reads: httpx.AsyncClient | None = None
         self._streams: httpx.AsyncClient | None = None
         self._calls: set[asyncio.Task[Any]] = set()
@@ -70,13 +85,24 @@ class EngineApi:
         """The JSON at `path`. Raises `ProbeError`."""
         return await self._cuttable(self._get(path, query, limit))
 
+    async def disk_usage(self) -> Any:
+        """The JSON at `/system/df`. An Engine adds it up for one at a time: others wait here for their turn."""
+        turn = asyncio.get_running_loop().time() + _TURN
+        while True:
+            try:
+                return await self.get("/system/df")
+            except ProbeError as error:
+                if _COUNTING_ALREADY not in error.message or asyncio.get_running_loop().time() >= turn:
+                    raise
+            await asyncio.sleep(_ASK_AGAIN)
+
     async def _get(self, path: str, query: Mapping[str, str] | None, limit: int) -> Any:
         await load("httpx")
         self._reads = self._reads or self._client(connections=8, read=self._timeout)
         with self._translated():
             extensions = {"trace": self._traced}
             async with self._reads.stream("GET", self.prefix + path, params=query, extensions=extensions) as reply:
-                body = await _bounded(reply, limit)
+                body = await read_whole(reply, limit)
         self._check(reply.status_code, body)
         return self._parsed(body)
 
@@ -91,7 +117,7 @@ class EngineApi:
         with self._translated():
             async with self._streams.stream("GET", self.prefix + path, params=query) as reply:
                 if reply.status_code >= 300:
-                    self._check(reply.status_code, await _bounded(reply, 1 << 16))
+                    self._check(reply.status_code, await read_whole(reply, 1 << 16))
                 async for chunk in reply.aiter_raw():
                     yield chunk
 
@@ -133,8 +159,8 @@ class EngineApi:
 
         base, uds = _base(self.endpoint)
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections or 0)
-        verify = _tls(self._certificates) if base.startswith("https") or self._certificates else False
-        if self._certificates:
+        verify = _tls(self.certificates) if base.startswith("https") or self.certificates else False
+        if self.certificates:
             base = base.replace("http://", "https://", 1)
         return httpx.AsyncClient(
             base_url=base,
@@ -181,9 +207,11 @@ class EngineApi:
             )
         if body.lstrip()[:1] == b"<":
             raise ProbeError(Cause.GARBAGE, f"{self.where} answered with a web page (HTTP {status}), not as an Engine")
-        said = _message(body)
+        said = said_by(body)
         if b"HTTP request to an HTTPS" in body:
             raise ProbeError(Cause.TLS_PLAIN, f"{self.where} wants TLS", "set tls to the folder of the certificates")
+        if status == 404 and body.lstrip()[:1] != b"{":  # an Engine always says in JSON what it does not find
+            raise ProbeError(Cause.GARBAGE, f"{self.where} answered HTTP 404, and not as a Docker Engine does")
         if status == 404:
             raise ProbeError(Cause.GONE, f"no longer there: {said}")
         if "does not support reading" in said:
@@ -202,6 +230,17 @@ class EngineApi:
         except (ValueError, RecursionError):
             start = SafeText(body, 60)
             raise ProbeError(Cause.GARBAGE, f"{self.where} did not answer with JSON: {start}") from None
+
+
+def chosen_url(url: str | None, context: Context) -> str:
+    """The Engine's address: the one in the profile, else as DOCKER_HOST says, else the usual socket."""
+    url = url or os.environ.get("DOCKER_HOST") or DEFAULT_URL
+    if not url.startswith(("env:", "file:")):
+        return url
+    try:
+        return context.secrets.resolve(url)
+    except LookupError as error:
+        raise ProbeError(Cause.AUTH, f"the Engine's url: {error}") from None
 
 
 def tls_folder(environ: Mapping[str, str]) -> str | None:
@@ -248,7 +287,8 @@ def _tls(folder: str | None) -> ssl.SSLContext:
     return context
 
 
-async def _bounded(reply: httpx.Response, limit: int) -> bytes:
+async def read_whole(reply: httpx.Response, limit: int) -> bytes:
+    """The body of an answer; `ProbeError(Cause.TOO_BIG)` when it is greater than `limit` bytes."""
     body = bytearray()
     async for chunk in reply.aiter_raw():
         body += chunk
@@ -264,7 +304,7 @@ def _version(text: object) -> tuple[int, int] | None:
     return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else None
 
 
-def _message(body: bytes) -> str:
+def said_by(body: bytes) -> str:
     """What the Engine says about an error, one safe line."""
     with contextlib.suppress(ValueError, RecursionError):
         found = json.loads(body)

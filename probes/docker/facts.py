@@ -76,6 +76,24 @@ class Details:
     pid: int | None = None
     """Its first process on the Engine's machine."""
     tty: bool = False
+    image: SafeText = SafeText()
+    """The image's name as it was given when the container was made; the list forgets it once the name moves on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image on the Engine's machine."""
+
+    id: str
+    """"sha256:" and 64 digits: the image itself, whatever it is called."""
+    names: tuple[str, ...] = ()
+    """"shop/web:1.4", checked; none: no name is left to it."""
+    digests: tuple[str, ...] = ()
+    """"shop/web@sha256:...", as registries know it."""
+    created: datetime | None = None
+    """When it was built, aware."""
+    size: float | None = None
+    """Bytes, layers it shares with others too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +116,11 @@ class Container:
     image: SafeText = SafeText()
     digest: str = ""
     """First twelve digits of the image's id."""
+    image_id: str = ""
+    image_now: str = ""
+    """Id of the image that its image's name means now; empty: not known, or that name is gone."""
+    image_created: datetime | None = None
+    """When the image it runs was built."""
     state: str = "unknown"
     """created, running, paused, restarting, removing, exited or dead."""
     ports: tuple[SafeText, ...] = ()
@@ -123,6 +146,16 @@ class Container:
     def running(self) -> bool:
         """It runs and is not paused."""
         return self.state == "running"
+
+    @property
+    def outdated(self) -> bool | None:
+        """It does not run the image that its name means now; None when that is not known."""
+        return self.image_now != self.image_id if self.image_now and self.image_id else None
+
+    @property
+    def image_name(self) -> SafeText:
+        """The image's name as it was given when the container was made."""
+        return self.details.image if self.details and self.details.image else self.image
 
     @property
     def memory_ratio(self) -> float | None:
@@ -254,6 +287,17 @@ class Service:
         return max((one.memory_ratio for one in self.members if one.memory_ratio is not None), default=None)
 
     @property
+    def outdated(self) -> int | None:
+        """Replicas that don't run the image its name means now; None when that is not known of any."""
+        known = [one.outdated for one in self.members if one.outdated is not None]
+        return sum(known) if known else None
+
+    @property
+    def image_created(self) -> datetime | None:
+        """When the oldest image that a replica runs was built."""
+        return min((one.image_created for one in self.members if one.image_created is not None), default=None)
+
+    @property
     def mixed(self) -> bool:
         """Its replicas were made from different configurations."""
         return len({one.version for one in self.members if one.version}) > 1
@@ -294,6 +338,10 @@ class DockerFacts:
     total_running: int = 0
     events: tuple[Event, ...] = field(default=())
     """What happened to containers in the last hour, newest first."""
+    images: tuple[Image, ...] = ()
+    """Of the whole Engine, the newest first."""
+    images_more: int = 0
+    """Images that are there and not listed."""
 
     @property
     def containers(self) -> tuple[Container, ...]:

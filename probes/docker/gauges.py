@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from probes.base import Gauges, GaugeSpec, Rule, SafeText, Severity, Unit
+from probes.base import Capacity, Gauges, GaugeSpec, Rule, SafeText, Severity, Unit
 from probes.docker.facts import LOOP, DockerFacts, Service
 
 LABELLED: Final = 100
@@ -24,9 +24,16 @@ SPECS: Final = (
     GaugeSpec("restarts_total", "Restarts by the restart policy, all replicas.", counter=True, better="low"),
     GaugeSpec("restarts_recent", "Restarts by the restart policy in the last ten minutes.", better="low"),
     GaugeSpec("oom_killed", "Replicas killed for lack of memory, now or in the last ten minutes.", better="low"),
-    GaugeSpec("cpu_ratio", "Cpu of all replicas; 1 is one core fully used.", Unit.RATIO),
+    GaugeSpec("cpu_ratio", "Cpu of all replicas; 1 is one core fully used.", Unit.RATIO, capacity=Capacity.LOAD),
     GaugeSpec("memory_bytes", "Memory of all replicas, without cache that could be given back.", Unit.BYTES),
-    GaugeSpec("memory_ratio", "Greatest share of its own memory limit that a replica uses.", Unit.RATIO, better="low"),
+    GaugeSpec(
+        "memory_ratio",
+        "Greatest share of its own memory limit that a replica uses.",
+        Unit.RATIO,
+        better="low",
+        capacity=Capacity.USED,
+    ),
+    GaugeSpec("image_outdated", "Running replicas that don't run the image its name means now.", better="low"),
     GaugeSpec("containers", "Containers there are."),
     GaugeSpec("containers_running", "Containers that run.", better="high"),
 )
@@ -59,6 +66,10 @@ RULES: Final = (
     Rule(
         name="memory", gauge="memory_ratio", op=">", threshold=0.9, severity=Severity.WARNING, clear=0.85, hold=10,
         say="{service}: memory at {value} of its limit, {memory_bytes} used; beyond it the kernel kills it",
+    ),
+    Rule(
+        name="image-outdated", gauge="image_outdated", op=">", threshold=0, severity=Severity.NOTICE, hold=600,
+        say="{service}: {value} of {running} still run the image from before the last pull or build; deploy applies it",
     ),
     Rule(
         name="paused", gauge="paused", op=">", threshold=0, severity=Severity.WARNING, hold=60,
@@ -106,6 +117,7 @@ def _trouble(gauges: Gauges, service: Service) -> None:
 
 
 def _use(gauges: Gauges, service: Service) -> None:
+    gauges.put("image_outdated", service.outdated, service=service.name)
     gauges.put("cpu_ratio", service.cpu, service=service.name)
     gauges.put("memory_bytes", service.memory, service=service.name)
     gauges.put("memory_ratio", service.memory_ratio, service=service.name)

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from probes.base import SafeText
+from probes.base.logmerge import Stamped, moment
 from probes.base.text import LINE_LIMIT
 
 _HEADER: Final = 8
-_STAMP: Final = re.compile(rb"^\d{4}-(\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) ?")
+_STAMP: Final = re.compile(rb"^(\d{4}-(\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)) ?")
 
 
 class LogLines:
@@ -29,7 +29,7 @@ class LogLines:
         self._stream = 1
         self._parts: dict[int, bytearray] = {}
 
-    def feed(self, chunk: bytes) -> Iterator[SafeText]:
+    def feed(self, chunk: bytes) -> Iterator[Stamped]:
         """The lines that are whole now."""
         if not self._framed:
             yield from self._text(1, chunk)
@@ -48,14 +48,14 @@ class LogLines:
             self._left -= len(payload)
             yield from self._text(self._stream, payload)
 
-    def rest(self) -> Iterator[SafeText]:
+    def rest(self) -> Iterator[Stamped]:
         """What is left when the log ends without a line end."""
         for stream, part in self._parts.items():
             if part:
                 yield self._line(stream, bytes(part))
         self._parts.clear()
 
-    def _text(self, stream: int, payload: bytes) -> Iterator[SafeText]:
+    def _text(self, stream: int, payload: bytes) -> Iterator[Stamped]:
         part = self._parts.setdefault(stream, bytearray())
         *whole, last = payload.split(b"\n")
         for one in whole:
@@ -69,9 +69,10 @@ class LogLines:
         if room > 0:
             part += more[:room]
 
-    def _line(self, stream: int, raw: bytes) -> SafeText:
+    def _line(self, stream: int, raw: bytes) -> Stamped:
         raw = raw.removesuffix(b"\r")
         stamp = _STAMP.match(raw)
-        when = b"%b %b  " % (stamp[1], stamp[2]) if stamp else b""
+        when = b"%b %b  " % (stamp[2], stamp[3]) if stamp else b""
         errors = b"err  " if stream == 2 else b""
-        return SafeText(self._prefix.encode() + when + errors + raw[stamp.end() if stamp else 0 :], LINE_LIMIT)
+        text = self._prefix.encode() + when + errors + raw[stamp.end() if stamp else 0 :]
+        return Stamped(text, LINE_LIMIT, moment(stamp[1]) if stamp else None)

@@ -14,6 +14,7 @@ from probes.base import SafeText, finite
 from probes.docker.facts import Container, Details, Health, Service, trouble
 
 ID: Final = re.compile(r"[0-9a-f]{64}")
+IMAGE_ID: Final = re.compile(r"sha256:[0-9a-f]{64}")
 STATES: Final = frozenset({"created", "running", "paused", "restarting", "removing", "exited", "dead"})
 POLICIES: Final = frozenset({"no", "always", "unless-stopped", "on-failure"})
 NAME: Final = 128
@@ -139,6 +140,7 @@ def details(answer: object) -> Details:
         memory_limit=limit if limit and limit < _UNLIMITED else None,
         pid=whole(state.get("Pid")) or None,
         tty=table(whole_answer.get("Config")).get("Tty") is True,
+        image=text(table(whole_answer.get("Config")).get("Image"), 512),
     )
 
 
@@ -177,6 +179,7 @@ def container(row: Row, known: Details | None, now: datetime) -> Container:
         version=str(text(labels.get("com.docker.compose.config-hash"))),
         image=text(row.get("Image")),
         digest=digest.removeprefix("sha256:")[:12] if isinstance(digest, str) and digest[:7] == "sha256:" else "",
+        image_id=digest if isinstance(digest, str) and IMAGE_ID.fullmatch(digest) else "",
         state=state,
         ports=_ports(row.get("Ports")),
         up=up if not clock else None,

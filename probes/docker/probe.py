@@ -19,6 +19,7 @@ from pydantic import ConfigDict, Field, field_validator
 from probes.base import (
     BadUrl,
     Cause,
+    Console,
     Context,
     Found,
     Gap,
@@ -34,18 +35,23 @@ from probes.base import (
     Target,
     parse_url,
 )
-from probes.docker.engine import DEFAULT_URL, SCHEMES, EngineApi, tls_folder
+from probes.base.logmerge import merged
+from probes.docker import history
+from probes.docker.console import consoles
+from probes.docker.engine import SCHEMES, EngineApi, chosen_url, tls_folder
 from probes.docker.events import Events
 from probes.docker.facts import Container, DockerFacts, Use
 from probes.docker.gauges import RULES, SPECS, measured
+from probes.docker.images import Images
 from probes.docker.inspections import Inspections
 from probes.docker.logs import LogLines
 from probes.docker.parse import Row, amount, container, items, row_key, services, strays, table, text, whole
-from probes.docker.sheets import disk_sheet, process_sheet
+from probes.docker.sheets import deploy_sheet, disk_sheet, process_sheet
 from probes.docker.stats import ControlGroups, Streams
 
 SHOWN: Final = 500
 """Containers shown at most, those in trouble first."""
+SHOWN_IMAGES: Final = 200
 TAIL: Final = 100
 """Lines of a log shown before it is followed."""
 _MERGED: Final = 6
@@ -67,6 +73,10 @@ class DockerSettings(Settings):
         "Default: DOCKER_HOST, else unix:///var/run/docker.sock.",
     )
     project: str | None = Field(None, max_length=128, description="Only this Compose project. Default: all containers.")
+    keep_volumes: tuple[str, ...] = Field(
+        ("*postgres*", "*pgdata*", "*pg_data*", "*mysql*", "*mariadb*", "*mongo*", "*redis*", "*backup*"),
+        description="Volumes that are never removed from here, as patterns of names (`*` is any text).",
+    )
     stats: bool = Field(True, description="Read cpu and memory of each container.")
     tls: str | None = Field(
         None, description="Folder of ca.pem, cert.pem, key.pem for tcp://. Default: as DOCKER_TLS_VERIFY says."
@@ -110,6 +120,7 @@ class DockerProbe(Probe[DockerFacts]):
         self._inspections: Inspections | None = None
         self._events: Events | None = None
         self._streams: Streams | None = None
+        self._images: Images | None = None
         self._groups = ControlGroups()
         self._lane = Lane("docker-use", limit=1)
         self._shown: tuple[Container, ...] = ()
@@ -129,6 +140,10 @@ class DockerProbe(Probe[DockerFacts]):
             if _is_open_socket(path):
                 yield Found("containers", {"url": f"unix://{path}"} | extra, f"there is a socket at {path}")
                 return
+
+    def consoles(self, facts: DockerFacts | None, subject: str) -> tuple[Console, ...]:
+        """A shell in each running container of a row."""
+        return consoles(facts, subject, self.settings.url, self.settings.tls, self.context)
 
     async def read(self) -> Snapshot[DockerFacts]:
         """One list, the inspections it calls for, and what came in beside."""
@@ -153,7 +168,7 @@ class DockerProbe(Probe[DockerFacts]):
             self._greeting = await self._greet(api)
         shown = most_troubled(rows, SHOWN)
         await self._inspections.update(shown)
-        containers = await self._with_use(self._containers(shown))
+        containers = await self._with_images(await self._with_use(self._containers(shown)))
         self._shown = tuple(containers)
         facts = replace(
             self._greeting.facts,
@@ -161,17 +176,20 @@ class DockerProbe(Probe[DockerFacts]):
             total=len(rows),
             total_running=sum(row.get("State") == "running" for _, row in rows),
             events=self._events.newest(),
+            images=self._images.all[:SHOWN_IMAGES] if self._images else (),
+            images_more=max(0, len(self._images.all) - SHOWN_IMAGES) + self._images.more if self._images else 0,
         )
         gaps = self._gaps(containers)
         facts = replace(facts, root=facts.root and not any(gap.cause is Cause.DENIED for gap in gaps))
         return self.snapshot(facts, measured(facts), began, gaps)
 
     def looks(self) -> tuple[Look, ...]:
-        """Log, processes, disk use."""
+        """Log, processes, disk use, images."""
         return (
             Look("logs", "log of the service or container", follow=True),
             Look("top", "processes of the container"),
             Look("df", "disk used by images, containers, volumes"),
+            Look("deploys", "images it runs and ran"),
         )
 
     async def look(self, name: str, subject: str) -> Sheet:
@@ -184,11 +202,18 @@ class DockerProbe(Probe[DockerFacts]):
 
     async def _look(self, api: EngineApi, name: str, subject: str) -> Sheet:
         if name == "df":
-            return disk_sheet(await api.get("/system/df"))
+            return disk_sheet(await api.disk_usage())
         if name == "top":
             one = (await self._subjects(api, subject))[0]
+            if not one.running:
+                raise ProbeError(Cause.GONE, f"{one.name} does not run: it has no processes")
             query = {"ps_args": "-eo pid,ppid,user,pcpu,rss,etime,comm"}
             return process_sheet(one.name, await api.get(f"/containers/{one.id}/top", query, 4 << 20))
+        if name == "deploys":
+            found = await self._subjects(api, subject)
+            kept = self.context.state
+            past = await self._lane.run(history.of, kept, str(found[0].project), str(found[0].service))
+            return deploy_sheet(subject, found, past, self.context.now())
         if name == "logs":
             lines = [line async for line in self._log(api, (await self._subjects(api, subject))[0], "", follow=False)]
             return Sheet(f"last lines of {subject}", tuple(lines))
@@ -204,7 +229,7 @@ class DockerProbe(Probe[DockerFacts]):
             yield SafeText(f"following {_MERGED} of {len(found)} replicas")
         names = [f"{one.name} │ " if len(found) > 1 else "" for one in found]
         logs = [self._log(api, one, prefix, follow=True) for one, prefix in zip(found, names, strict=True)]
-        async with aclosing(_merged(logs[:_MERGED])) as lines:
+        async with aclosing(merged(logs[:_MERGED])) as lines:
             async for line in lines:
                 yield line
 
@@ -227,22 +252,14 @@ class DockerProbe(Probe[DockerFacts]):
     def _connected(self) -> EngineApi:
         if self._api is None:
             certificates = self.settings.tls or tls_folder(os.environ)
-            api = EngineApi(self._url(), self.settings.timeout, certificates)
+            api = EngineApi(chosen_url(self.settings.url, self.context), self.settings.timeout, certificates)
             now, monotonic = self.context.now, self.context.monotonic
             self._inspections = Inspections(api, monotonic, now)
             self._events = Events(api, monotonic, now)
             self._streams = Streams(api, monotonic)
+            self._images = Images(api, monotonic)
             self._api = api
         return self._api
-
-    def _url(self) -> str:
-        url = self.settings.url or os.environ.get("DOCKER_HOST") or DEFAULT_URL
-        if not url.startswith(("env:", "file:")):
-            return url
-        try:
-            return self.context.secrets.resolve(url)
-        except LookupError as error:
-            raise ProbeError(Cause.AUTH, f"the Engine's url: {error}") from None
 
     async def _greet(self, api: EngineApi) -> _Greeting:
         version = await api.negotiate()
@@ -298,6 +315,16 @@ class DockerProbe(Probe[DockerFacts]):
         by_hand = one.by_hand or (one.state == "exited" and self._events.by_hand(one.id))
         return replace(one, by_hand=by_hand, oom_recent=one.oom_recent or self._events.out_of_memory(one.id))
 
+    async def _with_images(self, containers: list[Container]) -> list[Container]:
+        """Which image each one runs, and which one its image's name means now."""
+        assert self._images is not None
+        await self._images.update(one.image_id for one in containers)
+        found = []
+        for one in containers:
+            image, now = self._images.of(one)
+            found.append(replace(one, image_created=image.created if image else None, image_now=now))
+        return found
+
     async def _with_use(self, containers: list[Container]) -> list[Container]:
         """Cpu and memory: from the kernel's files where they can be read, else from the Engine's streams."""
         if not self.settings.stats or self._streams is None or self._api is None:
@@ -332,6 +359,9 @@ class DockerProbe(Probe[DockerFacts]):
             gaps.append(Gap("cpu and memory", Cause.DENIED, SafeText("allow GET /containers/ID/stats")))
         elif self._unread:
             gaps.append(Gap(f"cpu and memory of {_containers(self._unread)}", Cause.TOO_BIG))
+        if self._images is not None and self._images.refused is not None:
+            cause = self._images.refused.cause
+            gaps.append(Gap("images", cause, SafeText("allow GET /images/json" if cause is Cause.DENIED else "")))
         if self._events.failed is not None:
             gaps.append(Gap("events (what happened between readings)", self._events.failed.cause))
         if any(one.clock for one in containers):
@@ -388,36 +418,6 @@ def _group(id: str, row: Row) -> tuple[str, str]:
     service = labels.get("com.docker.compose.service")
     project = labels.get("com.docker.compose.project")
     return str(project)[:200] if project else "", str(service)[:200] if service else id
-
-
-async def _merged(logs: Sequence[AsyncGenerator[SafeText, None]]) -> AsyncGenerator[SafeText, None]:
-    """Lines of several logs as they come; one that fails says so and the others go on, unless it is the only one."""
-    queue: asyncio.Queue[SafeText | ProbeError | None] = asyncio.Queue(1000)
-
-    async def pump(log: AsyncGenerator[SafeText, None]) -> None:
-        try:
-            async with aclosing(log) as lines:
-                async for line in lines:
-                    await queue.put(line)
-        except ProbeError as error:
-            await queue.put(error if len(logs) == 1 else SafeText(f"(a log broke off: {error.message})"))
-        await queue.put(None)
-
-    pumps = [asyncio.create_task(pump(log)) for log in logs]
-    try:
-        left = len(pumps)
-        while left:
-            line = await queue.get()
-            if isinstance(line, ProbeError):
-                raise line
-            if line is None:
-                left -= 1
-            else:
-                yield line
-    finally:
-        for task in pumps:
-            task.cancel()
-        await asyncio.gather(*pumps, return_exceptions=True)
 
 
 def _is_open_socket(path: str) -> bool:

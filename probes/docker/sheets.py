@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from probes.base import SafeText, Sheet
+from probes.docker.facts import Container
+from probes.docker.history import Past
+from probes.docker.images import reference, short_id, shown
 from probes.docker.parse import amount, items, table, text
 
 _ROWS: Final = 200
@@ -37,13 +41,13 @@ def disk_sheet(answer: object) -> Sheet:
         total, free = sum(one.bytes for one in group), sum(one.bytes for one in group if one.unused)
         if name == "images" and (layers := amount(found.get("LayersSize"))) is not None:
             total = layers
-        lines.append([name, str(len(group)), _size(total), _size(min(free, total))])
+        lines.append([name, str(len(group)), size(total), size(min(free, total))])
     shown = [*_aligned(lines)]
     for name in ("images", "containers", "volumes"):
         greatest = sorted(parts[name], key=lambda one: -one.bytes)[:8]
         if greatest:
             shown += [SafeText(), SafeText(f"greatest {name}")]
-            shown += _aligned([[f"  {one.name}", _size(one.bytes), "unused" if one.unused else ""] for one in greatest])
+            shown += _aligned([[f"  {one.name}", size(one.bytes), "unused" if one.unused else ""] for one in greatest])
     return Sheet("disk used by Docker", tuple(shown))
 
 
@@ -90,7 +94,8 @@ def _number(row: Sequence[str], column: int) -> float:
         return 0.0
 
 
-def _size(number: float) -> str:
+def size(number: float) -> str:
+    """Bytes as a person reads them."""
     unit = 0
     while number >= 1024 and unit < len(_UNITS) - 1:
         number, unit = number / 1024, unit + 1
@@ -104,3 +109,28 @@ def _aligned(rows: Sequence[Sequence[Any]]) -> tuple[SafeText, ...]:
         for number, cell in enumerate(row):
             widths[number] = max(widths.get(number, 0), len(cell))
     return tuple(SafeText("  ".join(str(cell).ljust(widths[n]) for n, cell in enumerate(row)).rstrip()) for row in rows)
+
+
+def deploy_sheet(subject: str, containers: Sequence[Container], past: Sequence[Past], now: datetime) -> Sheet:
+    """Which images a service runs, and which ones it ran before our changes."""
+    rows = [["container", "image", "name", "built", "its name means now"]]
+    for one in containers[:_ROWS]:
+        means = {None: "not known", False: "this one", True: f"{short_id(one.image_now)}: deploy applies it"}
+        built = _ago(one.image_created, now)
+        rows.append([str(one.name), one.digest or "–", str(shown(str(one.image_name))), built, means[one.outdated]])
+    lines = [*_aligned(rows)]
+    floating = [found.familiar for name in {str(one.image_name) for one in containers} if (found := reference(name))
+                and found.floats]  # fmt: skip
+    lines += [SafeText(f"{name} means whatever was pushed or built last") for name in sorted(floating)]
+    lines += [
+        SafeText(),
+        SafeText("ran before" if past else "nothing is remembered of before: no deploy from here yet"),
+    ]
+    lines += _aligned(
+        [[short_id(one.image), one.name, f"until {one.until[:16]}", f"{one.why} by {one.by}"] for one in past[:_ROWS]]
+    )
+    return Sheet(f"images of {subject}", tuple(lines))
+
+
+def _ago(at: datetime | None, now: datetime) -> str:
+    return "–" if at is None else f"{max(0, (now - at).days)} d ago"

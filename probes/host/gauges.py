@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from probes.base import Gauges, GaugeSpec, Missing, Rule, Severity, Unit
+from probes.base import Capacity, Gauges, GaugeSpec, Missing, Rule, Severity, Unit
 from probes.host.facts import HostFacts, Interface
 
 _LABELLED: Final = 8
@@ -15,7 +15,11 @@ _LABELLED: Final = 8
 
 SPECS: Final = (
     GaugeSpec(
-        "cpu_busy_ratio", "Share of all cores' time not idle and not waiting for a disk.", Unit.RATIO, better="low"
+        "cpu_busy_ratio",
+        "Share of all cores' time not idle and not waiting for a disk.",
+        Unit.RATIO,
+        better="low",
+        capacity=Capacity.LOAD,
     ),
     GaugeSpec("cpu_iowait_ratio", "Share of time idle while a disk was waited for.", Unit.RATIO, better="low"),
     GaugeSpec("cpu_steal_ratio", "Share of time the hypervisor gave to other guests.", Unit.RATIO, better="low"),
@@ -23,9 +27,15 @@ SPECS: Final = (
     GaugeSpec("load1", "Mean number of tasks running or waiting, last minute.", better="low"),
     GaugeSpec("load5", "Mean number of tasks running or waiting, last five minutes.", better="low"),
     GaugeSpec("load15", "Mean number of tasks running or waiting, last fifteen minutes.", better="low"),
-    GaugeSpec("load_per_core", "One-minute load divided by the number of cores.", better="low"),
+    GaugeSpec("load_per_core", "One-minute load divided by the number of cores.", better="low", capacity=Capacity.LOAD),
     GaugeSpec("cores", "Number of cores online."),
-    GaugeSpec("memory_used_ratio", "Share of memory that is not available to programs.", Unit.RATIO, better="low"),
+    GaugeSpec(
+        "memory_used_ratio",
+        "Share of memory that is not available to programs.",
+        Unit.RATIO,
+        better="low",
+        capacity=Capacity.USED,
+    ),
     GaugeSpec("memory_available_bytes", "What programs could get without swapping.", Unit.BYTES, better="high"),
     GaugeSpec("memory_total_bytes", "Memory in all.", Unit.BYTES),
     GaugeSpec(
@@ -33,7 +43,7 @@ SPECS: Final = (
     ),
     GaugeSpec("memory_biggest_bytes", "Memory of the biggest process.", Unit.BYTES),
     GaugeSpec("swap_used_bytes", "Bytes in swap.", Unit.BYTES, better="low"),
-    GaugeSpec("swap_used_ratio", "Share of swap in use.", Unit.RATIO, better="low"),
+    GaugeSpec("swap_used_ratio", "Share of swap in use.", Unit.RATIO, better="low", capacity=Capacity.USED),
     GaugeSpec("swap_in_bytes_per_second", "Read back from swap.", Unit.BYTES_PER_SECOND, better="low"),
     GaugeSpec("swap_out_bytes_per_second", "Written to swap.", Unit.BYTES_PER_SECOND, better="low"),
     GaugeSpec(
@@ -45,21 +55,45 @@ SPECS: Final = (
     GaugeSpec(
         "pressure_io_ratio", "Share of the last 10 s in which a task waited for a disk.", Unit.RATIO, better="low"
     ),
-    GaugeSpec("disk_used_ratio", "Used share of a file system, as df counts it.", Unit.RATIO, better="low"),
+    GaugeSpec(
+        "disk_used_ratio",
+        "Used share of a file system, as df counts it.",
+        Unit.RATIO,
+        better="low",
+        capacity=Capacity.USED,
+    ),
     GaugeSpec("disk_free_bytes", "Bytes ordinary users can still write.", Unit.BYTES, better="high"),
-    GaugeSpec("inodes_used_ratio", "Used share of a file system's inodes.", Unit.RATIO, better="low"),
+    GaugeSpec(
+        "inodes_used_ratio", "Used share of a file system's inodes.", Unit.RATIO, better="low", capacity=Capacity.USED
+    ),
     GaugeSpec(
         "disk_silent_seconds", "Time since a file system stopped answering; absent while it answers.", Unit.SECONDS
     ),
     GaugeSpec("disk_turned_read_only", "1 when the kernel made a writable file system read-only.", better="low"),
     GaugeSpec("disk_busy_ratio", "Share of time a file system's device had work.", Unit.RATIO, better="low"),
-    GaugeSpec("net_receive_bytes_per_second", "Received by the real interfaces together.", Unit.BYTES_PER_SECOND),
-    GaugeSpec("net_transmit_bytes_per_second", "Sent by the real interfaces together.", Unit.BYTES_PER_SECOND),
+    GaugeSpec(
+        "net_receive_bytes_per_second",
+        "Received by the real interfaces together.",
+        Unit.BYTES_PER_SECOND,
+        capacity=Capacity.LOAD,
+    ),
+    GaugeSpec(
+        "net_transmit_bytes_per_second",
+        "Sent by the real interfaces together.",
+        Unit.BYTES_PER_SECOND,
+        capacity=Capacity.LOAD,
+    ),
     GaugeSpec("net_errors_per_second", "Broken packets of an interface.", Unit.PER_SECOND, better="low"),
     GaugeSpec("net_drops_per_second", "Packets an interface had to drop.", Unit.PER_SECOND, better="low"),
     GaugeSpec("tcp_connections", "TCP connections by state."),
     GaugeSpec("files_open", "File handles in use on the whole machine."),
-    GaugeSpec("files_used_ratio", "Share of the machine's file handles in use.", Unit.RATIO, better="low"),
+    GaugeSpec(
+        "files_used_ratio",
+        "Share of the machine's file handles in use.",
+        Unit.RATIO,
+        better="low",
+        capacity=Capacity.USED,
+    ),
     GaugeSpec("processes", "Number of processes."),
     GaugeSpec("processes_blocked", "Processes that wait for a disk and can't be interrupted.", better="low"),
     GaugeSpec("zombies", "Ended processes whose parent has not noticed.", better="low"),

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from probes.base import SafeText, finite
-from probes.http.facts import Check, Verdict
+from probes.http.facts import Check, Expiry, Verdict
 
 Json = Any
 Path = tuple[str | int, ...]
@@ -337,10 +337,32 @@ def stamp_of(value: Json) -> datetime | None:
         return None
     for key in _STAMPS:
         found = value.get(key)
-        moment = _moment(found) if isinstance(found, str) else _epoch(finite(found))
+        moment = moment_of(found)
         if moment is not None:
             return moment
     return None
+
+
+def expiry_of(name: str, path: str, parsed: Parsed, at: datetime) -> Expiry:
+    """When something ends, by the time at `path`: a text with its zone, or seconds or milliseconds since 1970.
+
+    0 means never: so Meta tells it of tokens without an end.
+    https://developers.facebook.com/docs/graph-api/reference/debug_token/
+    """
+    there, found = at_path(parsed.value, parse_path(path)) if parsed.is_json else (False, None)
+    if not there or found is None:
+        return Expiry(name, words=SafeText("not told"))
+    if found == 0 and not isinstance(found, bool):
+        return Expiry(name, words=SafeText("never"))
+    moment = moment_of(found)
+    if moment is None:
+        return Expiry(name, words=SafeText("no time that can be read"))
+    return Expiry(name, moment, (moment - at).total_seconds())
+
+
+def moment_of(value: Json) -> datetime | None:
+    """A time in a body: a text with its zone, or seconds or milliseconds since 1970; None when it is none."""
+    return _moment(value) if isinstance(value, str) else _epoch(finite(value))
 
 
 def _moment(text: str) -> datetime | None:

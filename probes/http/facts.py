@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from probes.base import SafeText
+from probes.base.x509 import Certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +57,32 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
-    """What the server's certificate says about itself; nothing here is verified by us."""
+class Limit:
+    """A quota of an API, as its headers tell it."""
 
-    subject: SafeText = SafeText()
-    issuer: SafeText = SafeText()
-    names: tuple[SafeText, ...] = ()
-    """Host names it is for, at most ten."""
-    not_before: datetime | None = None
-    not_after: datetime | None = None
-    """When it ends, aware UTC."""
-    self_signed: bool = False
-    """True when it names itself as its issuer."""
+    name: str
+    """"requests", "tokens", "app"."""
+    used: float | None = None
+    """Share used, 0 to 1 or more."""
+    remaining: float | None = None
+    """Calls left until it is renewed."""
+    most: float | None = None
+    """Calls in all."""
+    resets: float | None = None
+    """Seconds until it is renewed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """Something that ends at a time the body names: a token, access to data."""
+
+    name: str
+    at: datetime | None = None
+    """When, aware UTC; None: never, or not told."""
+    left: float | None = None
+    """Seconds until then; negative: it has ended."""
+    words: SafeText = SafeText()
+    """What the body says, where it is no time: "never", "not told"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +139,15 @@ class HttpFacts:
     """Share of the recent readings that were well."""
     seen: int = 0
     """Recent readings that share is taken of."""
+    limits: tuple[Limit, ...] = ()
+    """Quotas that the answer's headers name."""
+    retry: float | None = None
+    """Seconds until it may be asked again; None: it has not asked for less."""
+    throttles: int = 0
+    """Answers since we watch that asked for less, 429 above all."""
+    credential: bool | None = None
+    """Whether what we log in with is accepted; None: nothing goes along, or it can't be told."""
+    expiries: tuple[Expiry, ...] = ()
 
     @property
     def sick(self) -> tuple[Check, ...]:

@@ -7,37 +7,34 @@ place only, and never into an error or onto the screen.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from probes.base import (
-    BadUrl,
     Cause,
     Context,
-    Endpoint,
     Look,
     Probe,
     ProbeError,
     Referring,
     SafeText,
-    Secret,
-    Settings,
     Sheet,
     Snapshot,
     Target,
-    parse_url,
+    lasted,
 )
+from probes.http.address import Reach, ReachSettings, is_line, reach
 from probes.http.body import (
     MOST_CHECKS,
     BadPath,
     Parsed,
     checks_of,
+    expiry_of,
     lines_of,
     looks_like,
     own_verdict,
@@ -49,12 +46,11 @@ from probes.http.body import (
     text_verdict,
     version_of,
 )
-from probes.http.facts import Check, HttpFacts, Verdict
+from probes.http.facts import Check, Expiry, HttpFacts, Verdict
 from probes.http.gauges import RULES, SPECS, measured
+from probes.http.limits import is_unaccepted, limits_of, pause
 from probes.http.wire import Answer, Ask, Wire
 
-_SCHEMES: Final = frozenset({"http", "https"})
-_REFERENCE: Final = ("env:", "file:", "command:")
 _KEPT_ILL: Final = 64 << 10
 """Bytes of the body kept when something is wrong."""
 _KEPT_WELL: Final = 4 << 10
@@ -71,24 +67,19 @@ _TELLING: Final = (
     "retry-after",
     "x-cache",
 )
-_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 Scalar = bool | int | float | str | None
 Status = Annotated[int, Field(ge=100, le=599)]
 
 
-class HttpSettings(Settings):
+class HttpSettings(ReachSettings):
     """An endpoint that says how a service is."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    url: Referring = Field(description="Where to ask: http://host:port/path or https://…, or env:NAME.")
     method: Literal["GET", "HEAD"] = Field("GET", description="How to ask. HEAD brings no body.")
-    headers: dict[str, Referring] = Field(
+    query: dict[str, Referring] = Field(
         default_factory=dict,
-        description="Headers to send; a value may be a reference, and a secret one must be: env:NAME, file:/path.",
+        description='Parameters to add to the url; a secret one by reference: {access_token = "env:NAME"}.',
     )
-    password: Secret | None = Field(None, description="Password of the user that the url names, by reference.")
     expect_status: Status | list[Status] = Field(
         default_factory=list, description="The status, or those, that mean well. Default: 200 to 399."
     )
@@ -96,47 +87,33 @@ class HttpSettings(Settings):
         default_factory=dict, description='Values the JSON body must hold, by path: {"$.database.connected" = true}.'
     )
     expect_text: str | None = Field(None, max_length=1000, description="Text the body must hold.")
+    expires: dict[str, str] = Field(
+        default_factory=dict,
+        description='What ends at a time in the JSON body, by path: {token = "$.data.expires_at"}.',
+    )
     slow: float = Field(1.0, gt=0, le=60, description="Seconds above which an answer is called slow.")
-    tls_verify: bool = Field(True, description="Refuse a server whose certificate is not trusted.")
-    ca: str | None = Field(None, description="PEM file of the authorities to trust instead of this machine's.")
-    environment_proxy: bool = Field(False, description="Go through the proxy that HTTP_PROXY and its like name.")
 
-    @field_validator("url")
+    @field_validator("expect", "expires")
     @classmethod
-    def _usable(cls, url: str) -> str:
-        if not url.startswith(_REFERENCE):
-            try:
-                parse_url(url, _SCHEMES)
-            except BadUrl as error:
-                raise ValueError(str(error)) from None
-        return url
-
-    @field_validator("expect")
-    @classmethod
-    def _readable(cls, expect: dict[str, Scalar]) -> dict[str, Scalar]:
-        for path in expect:
+    def _readable(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        for path in given if info.field_name == "expect" else given.values():
             try:
                 parse_path(path)
             except BadPath as error:
                 raise ValueError(str(error)) from None
-        return expect
+        return given
 
-    @field_validator("headers")
+    @field_validator("query")
     @classmethod
-    def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
-        for name, value in headers.items():
-            if not _NAME.fullmatch(name) or not _is_value(value):
-                raise ValueError("a header has a plain name and a value of one line")
-        return headers
+    def _plain(cls, query: dict[str, str]) -> dict[str, str]:
+        if not all(is_line(name) and is_line(value) for name, value in query.items()):
+            raise ValueError("a parameter has a plain name and a value of one line")
+        return query
 
     @property
     def statuses(self) -> tuple[int, ...]:
         """The statuses that mean well; empty: 200 to 399."""
         return (self.expect_status,) if isinstance(self.expect_status, int) else tuple(self.expect_status)
-
-
-def _is_value(text: str) -> bool:
-    return text.isascii() and text.isprintable()
 
 
 @dataclass(slots=True)
@@ -148,6 +125,9 @@ class _Past:
     down_since: tuple[float, datetime] | None = None
     last_good: datetime | None = None
     was_json: bool = False
+    throttles: int = 0
+    quiet_until: float = 0.0
+    """Monotonic seconds until which the endpoint is left alone, because it asked for that."""
 
     def note(self, ok: bool, now: float, at: datetime) -> None:
         self.recent.append(ok)
@@ -171,26 +151,29 @@ class HttpProbe(Probe[HttpFacts]):
         assert isinstance(target.settings, HttpSettings)
         self.settings = target.settings
         self._wire = Wire(target.name, self.settings.timeout, context.monotonic)
-        self._ask: Ask | None = None
-        self._shown = SafeText()
-        self._where = ""
+        self._reach: Reach | None = None
         self._past = _Past(deque(maxlen=_RECENT))
         self._last: tuple[Answer, HttpFacts, Parsed] | None = None
-        self._reading: asyncio.Task[Answer] | None = None
 
     async def read(self) -> Snapshot[HttpFacts]:
-        """Ask once and judge the answer."""
+        """Ask once and judge the answer; an endpoint that asked for less is left alone until it may be asked again."""
         began = self.context.monotonic()
+        if (left := self._past.quiet_until - began) > 0 and self._reach is not None:
+            raise ProbeError(
+                Cause.THROTTLED,
+                f"{self._reach.where} was asked too often and is left alone for {lasted(left + 0.999)}",
+                "its quota is shared with everybody who uses the same credential",
+            )
         try:
             answer = await self._fetch()
         except (ProbeError, asyncio.CancelledError):
             self._past.note(False, self.context.monotonic(), self.context.now())
             self._wire.cut()
-            self._ask = None
+            self._reach = None
             raise
-        if answer.status in (401, 403):
-            self._ask = None  # a secret may have been renewed
         facts = self._judge(answer)
+        if answer.status in (401, 403) or facts.credential is False:
+            self._reach = None  # a secret may have been renewed
         return self.snapshot(facts, measured(facts, self.target.name), began)
 
     def looks(self) -> tuple[Look, ...]:
@@ -211,9 +194,7 @@ class HttpProbe(Probe[HttpFacts]):
 
     def abort(self) -> None:
         """Cut the connection; a request under way ends at once."""
-        if self._reading is not None:
-            self._reading.cancel()
-        self._wire.cut()
+        self._wire.abort()
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -224,82 +205,45 @@ class HttpProbe(Probe[HttpFacts]):
 
     async def _fetch(self) -> Answer:
         self.doing = "connecting"
-        if self._ask is None:
-            self._ask = self._asking()
-        task = self._reading = asyncio.ensure_future(self._wire.fetch(self._ask))
+        settings = self.settings
+        if self._reach is None:
+            self._reach = reach(settings, self.context.secrets, settings.query)
+        there = self._reach
+        ask = Ask(
+            there.url, settings.method, there.headers, settings.tls_verify, settings.ca, settings.environment_proxy
+        )
         try:
-            async with asyncio.timeout(max(0.1, self.settings.timeout * 0.96)):
-                return await task
-        except TimeoutError:
-            raise self._wire.too_late(self._where) from None
-        except asyncio.CancelledError:
-            waiting = asyncio.current_task()
-            if waiting is not None and waiting.cancelling():
-                raise
-            raise ProbeError(Cause.CLOSED_EARLY, f"the connection to {self._where} was cut") from None
+            answer = await self._wire.ask(ask, max(0.1, settings.timeout * 0.96), there.where)
         finally:
             self.doing = "reading" if self._wire.connected else "connecting"
-            task.cancel()
-
-    def _asking(self) -> Ask:
-        """The request, with its secrets resolved."""
-        settings = self.settings
-        end = self._endpoint()
-        headers = tuple((name, self._value(value)) for name, value in settings.headers.items())
-        password = self._secret(settings.password) if settings.password else end.password
-        if end.user is not None:
-            headers += (("Authorization", _basic(end.user, password or "")),)
-        return Ask(self._bare, settings.method, headers, settings.tls_verify, settings.ca, settings.environment_proxy)
-
-    _bare = ""
-    """The url without user and password."""
-
-    def _endpoint(self) -> Endpoint:
-        url = self.settings.url
-        if url.startswith(_REFERENCE):
-            url = self._secret(url)
-        try:
-            end = parse_url(url, _SCHEMES)
-        except BadUrl as error:
-            raise ProbeError(Cause.AUTH, f"the address {error}", "correct the url of this target") from None
-        scheme, _, rest = url.partition("://")
-        authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-        tail = rest[len(authority) :].partition("#")[0]
-        self._bare = f"{scheme}://{authority.rpartition('@')[2]}{tail}"
-        path, mark, _ = tail.partition("?")
-        self._where = end.where
-        self._shown = SafeText(f"{scheme}://{end.where}{path}{'?…' if mark else ''}", 200)
-        return end
-
-    def _value(self, text: str) -> str:
-        return self._secret(text) if text.startswith(_REFERENCE) else text
-
-    def _secret(self, reference: str) -> str:
-        try:
-            found = self.context.secrets.resolve(reference)
-        except LookupError as error:
-            words = str(error.args[0]) if error.args else "a secret can't be had"
-            raise ProbeError(Cause.AUTH, words, "the profile refers to a secret that this machine can't give") from None
-        if not _is_value(found):
-            raise ProbeError(Cause.AUTH, "a secret for this endpoint is not one line of plain characters")
-        return found
+        headers = {name: there.covered(value.encode()).decode() for name, value in answer.headers.items()}
+        return replace(answer, headers=headers, body=there.covered(answer.body))
 
     # judging
 
     def _judge(self, answer: Answer) -> HttpFacts:
         now, at = self.context.monotonic(), self.context.now()
+        assert self._reach is not None
         parsed = parse_json(answer.body) if not answer.cut else Parsed()
         checks = checks_of(parsed.value)
         verdicts = self._verdicts(answer, parsed)
         ok = all(one.ok for one in verdicts)
         self._past.was_json = self._past.was_json or (ok and parsed.is_json)
         self._past.note(ok, now, at)
+        limits = limits_of(answer.headers, at)
+        retry = pause(answer.status, answer.headers, parsed.value, limits, at)
+        unaccepted = is_unaccepted(answer.status, parsed.value)
         why, blame = _blamed(answer.status, verdicts, checks)
+        if retry is not None:
+            self._past.throttles, self._past.quiet_until = self._past.throttles + 1, now + retry
+            why = SafeText(f"answers {answer.status}: asked too often, may be asked again in {lasted(retry)}")
+        elif unaccepted and not ok:
+            why = SafeText(f"answers {answer.status}: does not accept what we log in with")
         skew = _skew(answer, at)
         since = self._past.down_since
         certificate = answer.certificate
         facts = HttpFacts(
-            url=self._shown,
+            url=self._reach.shown,
             method=self.settings.method,
             status=answer.status,
             reason=answer.reason,
@@ -330,6 +274,11 @@ class HttpProbe(Probe[HttpFacts]):
             last_good=self._past.last_good,
             up_ratio=sum(self._past.recent) / len(self._past.recent),
             seen=len(self._past.recent),
+            limits=limits,
+            retry=retry,
+            throttles=self._past.throttles,
+            credential=self._credential(answer.status, unaccepted, retry),
+            expiries=self._expiries(parsed, at),
         )
         self._last = answer, facts, parsed
         return facts
@@ -348,6 +297,15 @@ class HttpProbe(Probe[HttpFacts]):
         own = own_verdict(parsed)
         return (*found, own) if own is not None else tuple(found)
 
+    def _credential(self, status: int, unaccepted: bool, retry: float | None) -> bool | None:
+        """Whether what we log in with is accepted; a server that is throttling or broken does not tell."""
+        if self._reach is None or not self._reach.secrets or retry is not None or status >= 500:
+            return None
+        return False if unaccepted else True if 200 <= status < 300 else None
+
+    def _expiries(self, parsed: Parsed, at: datetime) -> tuple[Expiry, ...]:
+        return tuple(expiry_of(name, path, parsed, at) for name, path in self.settings.expires.items())
+
     def _not_json(self, answer: Answer, parsed: Parsed) -> Verdict | None:
         """A web page with status 200 is no health: not where JSON is expected, promised, or was given before."""
         if parsed.is_json or answer.status in (204, 304):
@@ -358,12 +316,6 @@ class HttpProbe(Probe[HttpFacts]):
         got = f"more than {len(answer.body)} bytes" if answer.cut else looks_like(answer.body)
         why = "" if self.settings.expect or promised else ", as it gave before"
         return Verdict("json", False, SafeText(f"gives {got}, expected JSON{why}", 200))
-
-
-def _basic(user: str, password: str) -> str:
-    from base64 import b64encode
-
-    return "Basic " + b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
 def _blamed(status: int, verdicts: tuple[Verdict, ...], checks: tuple[Check, ...]) -> tuple[SafeText, str]:

@@ -15,8 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 from probes.base import Cause, ProbeError, SafeText, from_os_error, verifying
-from probes.http.certificate import read_certificate
-from probes.http.facts import Certificate
+from probes.base.x509 import Certificate, read_certificate
 
 _PEEK: Final = 1.5
 """Seconds to fetch the certificate of a server we don't trust."""

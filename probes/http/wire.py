@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-import zlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from probes.base import Cause, Lane, ProbeError, SafeText, from_os_error
-from probes.http.certificate import read_certificate
-from probes.http.facts import Certificate, Timing
+from probes.base.x509 import Certificate, read_certificate
+from probes.http.facts import Timing
 from probes.http.reach import Place, changed_at, forbidden, look_up, peek, place_of, shown, tls_context
+from probes.http.unpack import Inflate
 
 if TYPE_CHECKING:
     import httpcore
@@ -33,7 +33,7 @@ FRESH: Final = 30.0
 """Seconds a connection and its address are used: then the name is looked up and a new connection made, so that an
 endpoint which takes no new connections is noticed."""
 _CONNECT: Final = 3.0
-_TRIED: Final = 3
+TRIED: Final = 3
 """Addresses of a name that are tried."""
 
 
@@ -49,6 +49,10 @@ class Ask:
     ca: str | None = None
     through_proxy: bool = False
     """True to heed HTTP_PROXY and its like."""
+    follow: int = REDIRECTS
+    """Redirects followed at most."""
+    limit: int = BODY_LIMIT
+    """Bytes read of the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +87,42 @@ class Wire:
         self._bare: httpcore.AsyncNetworkStream | None = None
         """A connection whose TLS handshake is not done: nobody else closes it when the deadline passes."""
         self._closing: set[asyncio.Task[None]] = set()
+        self._asking: asyncio.Task[Answer] | None = None
         self.got = 0
         """Bytes of the body that have come so far."""
         self.connected = False
         """True once the present request has a connection."""
 
+    async def ask(self, ask: Ask, within: float, where: str) -> Answer:
+        """`fetch`, `within` seconds at most; `abort` ends it while somebody waits. `where` is for words."""
+        task = self._asking = asyncio.ensure_future(self.fetch(ask))
+        try:
+            async with asyncio.timeout(within):
+                return await task
+        except TimeoutError:
+            raise self.too_late(where) from None
+        except asyncio.CancelledError:
+            waiting = asyncio.current_task()
+            if waiting is not None and waiting.cancelling():
+                raise
+            raise ProbeError(Cause.CLOSED_EARLY, f"the connection to {where} was cut") from None
+        finally:
+            task.cancel()
+
+    def abort(self) -> None:
+        """Cut the connection; a request under way ends at once."""
+        if self._asking is not None:
+            self._asking.cancel()
+        self.cut()
+
     async def fetch(self, ask: Ask) -> Answer:
-        """Send the request and read the answer, after at most `REDIRECTS` redirects. Raises `ProbeError`."""
+        """Send the request and read the answer, after its redirects. Raises `ProbeError`."""
         self.got, self.connected, self._lookup = 0, False, None
         await self._ready(ask)
         notes: list[SafeText] = []
         first = place_of(ask.url)
         answer = await self._once(ask, await self._reach(first, ask), first)
-        for _ in range(REDIRECTS):
+        for _ in range(ask.follow):
             if answer.status not in (301, 302, 303, 307, 308):
                 break
             target, refused = self._redirect(ask.url, answer.headers.get("location", ""))
@@ -155,20 +182,8 @@ class Wire:
         if self._client is not None and now - self._made < FRESH:
             return
         self.cut()
-        self._client = await self._lane.run(self._new_client, ask)
+        self._client = await self._lane.run(client_for, ask, self._timeout)
         self._made, self._established = now, None
-
-    def _new_client(self, ask: Ask) -> httpx.AsyncClient:
-        """In a thread: reading the trusted certificates takes tens of milliseconds."""
-        import httpx
-
-        verify = tls_context(ask.verify, ask.ca, changed_at(ask.ca)) if ask.url.startswith("https:") else False
-        limits = httpx.Limits(max_connections=4, max_keepalive_connections=2, keepalive_expiry=FRESH)
-        timeout = httpx.Timeout(self._timeout, connect=min(_CONNECT, self._timeout))
-        if ask.through_proxy:
-            return httpx.AsyncClient(verify=verify, limits=limits, timeout=timeout, trust_env=True)
-        transport = httpx.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False, http2=False)
-        return httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False)
 
     async def _reach(self, place: Place, ask: Ask) -> tuple[str, ...]:
         """The addresses of a place; its own name when a proxy looks it up."""
@@ -184,7 +199,7 @@ class Wire:
         """Try the addresses in turn; a kept connection that turns out to be dead is tried once more, afresh."""
         last: ProbeError | None = None
         self.connected = False
-        for address in addresses[:_TRIED]:
+        for address in addresses[:TRIED]:
             try:
                 return await self._exchange(ask, address, place)
             except _Retry:
@@ -203,7 +218,7 @@ class Wire:
         try:
             async with self._sent(ask, address, place, steps) as reply:
                 self._learn(reply, steps)
-                body, cut, odd = await self._body(reply)
+                body, cut, odd = await self._body(reply, ask.limit)
         except httpx.TransportError as error:
             reused = "connect_tcp.started" not in steps.at
             dropped = isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError)
@@ -222,7 +237,7 @@ class Wire:
 
         assert self._client is not None
         url = httpx.URL(ask.url)
-        headers = {"Host": url.netloc.decode("ascii"), **_HEADERS, **dict(ask.headers)}
+        headers = {"Host": url.netloc.decode("ascii"), **HEADERS, **dict(ask.headers)}
         extensions: dict[str, Any] = {"trace": self._watch(steps)}
         if url.scheme == "https":
             extensions["sni_hostname"] = place.host
@@ -261,15 +276,15 @@ class Wire:
         der = tls.getpeercert(binary_form=True) if tls is not None else None
         self._certificate = read_certificate(der) if der else None
 
-    async def _body(self, reply: httpx.Response) -> tuple[bytes, bool, tuple[SafeText, ...]]:
+    async def _body(self, reply: httpx.Response, limit: int) -> tuple[bytes, bool, tuple[SafeText, ...]]:
         """(body, cut, notes). Decompressed by us, so that no small answer becomes a great one in memory."""
         encoding = reply.headers.get("content-encoding", "").strip().lower()
-        pump = _Inflate(encoding)
+        pump = Inflate(encoding, limit)
         async for chunk in reply.aiter_raw(1 << 16):
             self.got += len(chunk)
             pump.feed(chunk)
-            if len(pump.out) >= BODY_LIMIT or self.got >= BODY_LIMIT:
-                return bytes(pump.out[:BODY_LIMIT]), True, pump.notes
+            if len(pump.out) >= limit or self.got >= limit:
+                return bytes(pump.out[:limit]), True, pump.notes
         return bytes(pump.out), False, pump.notes
 
     def _redirect(self, base: str, location: str) -> tuple[str | None, str]:
@@ -306,7 +321,7 @@ class Wire:
             return self._broken(str(error), where)
         if isinstance(error, httpx.ProxyError | httpx.UnsupportedProtocol):
             return ProbeError(Cause.REFUSED, f"the proxy for {where} does not let this through")
-        found = _system_error(error)
+        found = system_error(error)
         if isinstance(found, ssl.SSLCertVerificationError):
             return await self._untrusted(found, address, place)
         if isinstance(found, ssl.SSLError):
@@ -356,11 +371,27 @@ class Wire:
         return ProbeError(told.cause, f"{told.message}: it is for {names}, signed by {issuer}{until}", hint)
 
 
+def client_for(ask: Ask, seconds: float) -> httpx.AsyncClient:
+    """A client for a place, to be made in a thread: reading the trusted certificates takes tens of milliseconds.
+
+    `seconds` is for each wait on a socket. It repeats nothing by itself.
+    """
+    import httpx
+
+    verify = tls_context(ask.verify, ask.ca, changed_at(ask.ca)) if ask.url.startswith("https:") else False
+    limits = httpx.Limits(max_connections=4, max_keepalive_connections=2, keepalive_expiry=FRESH)
+    timeout = httpx.Timeout(seconds, connect=min(_CONNECT, seconds))
+    if ask.through_proxy:
+        return httpx.AsyncClient(verify=verify, limits=limits, timeout=timeout, trust_env=True)
+    transport = httpx.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False, http2=False)
+    return httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False)
+
+
 class _Retry(Exception):
     """A kept connection was dead already."""
 
 
-_HEADERS: Final = {
+HEADERS: Final = {
     "User-Agent": "opsroom",
     "Accept": "application/json, text/plain;q=0.9, */*;q=0.5",
     "Accept-Encoding": "identity",
@@ -395,28 +426,7 @@ class _Steps:
         )
 
 
-class _Inflate:
-    """Undoes gzip and deflate up to the body limit; anything else stays as it came, said in a note."""
-
-    def __init__(self, encoding: str) -> None:
-        self.out = bytearray()
-        self.notes: tuple[SafeText, ...] = ()
-        self._engine = zlib.decompressobj(47) if encoding in ("gzip", "x-gzip", "deflate") else None
-        if encoding not in ("", "identity") and self._engine is None:
-            self.notes = (SafeText(f"the body is compressed with {SafeText(encoding, 20)} and not read", 80),)
-
-    def feed(self, chunk: bytes) -> None:
-        if self._engine is None:
-            self.out += chunk if not self.notes else b""
-            return
-        try:
-            self.out += self._engine.decompress(chunk, max(1, BODY_LIMIT - len(self.out)))
-        except zlib.error:
-            self._engine = None
-            self.notes = (SafeText("the body says it is compressed and is not"),)
-
-
-def _system_error(error: BaseException) -> OSError | None:
+def system_error(error: BaseException) -> OSError | None:
     """What the operating system or TLS said, deepest in a client's exception."""
     return next((one for one in reversed(list(_chain(error))) if isinstance(one, OSError)), None)
 

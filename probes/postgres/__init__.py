@@ -1,6 +1,7 @@
 """PostgreSQL 12 and newer: sessions and locks, traffic, replication, statements. It reads, nothing else."""
 
 from probes.postgres.address import PostgresSettings
+from probes.postgres.care.facts import Care, IndexCare, Lasting, TableCare
 from probes.postgres.facts import (
     Archiver,
     Connections,
@@ -28,11 +29,14 @@ from probes.postgres.read import PostgresProbe
 
 __all__ = [
     "Archiver",
+    "Care",
     "Connections",
     "Crowd",
     "Database",
     "Horizon",
+    "IndexCare",
     "Knot",
+    "Lasting",
     "Login",
     "PostgresFacts",
     "PostgresProbe",
@@ -46,6 +50,7 @@ __all__ = [
     "Standby",
     "Statement",
     "Statements",
+    "TableCare",
     "Traffic",
     "Wait",
     "Wraparound",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import shlex
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from urllib.parse import quote
 from pydantic import ConfigDict, Field, field_validator
 
 from probes.base import BadUrl, Cause, Found, ProbeError, Referring, Secret, SecretSource, Settings, parse_url
+from probes.postgres.care.retention import Retention
 
 SCHEMES: Final = frozenset({"postgresql", "postgres"})
 _DRIVER: Final = re.compile(r"^(postgres(?:ql)?)\+\w+://")
@@ -48,6 +50,9 @@ SESSION: Final[Mapping[str, str]] = {
 }
 """Settings of our own session: it gives up early, waits for no lock and writes nothing."""
 
+ACTING: Final[Mapping[str, str]] = {**SESSION, "default_transaction_read_only": "off"}
+"""Settings of a session that acts: the same limits, but read-only is no promise it could keep."""
+
 
 class PostgresSettings(Settings):
     """A PostgreSQL server, seen through one of its databases."""
@@ -59,6 +64,8 @@ class PostgresSettings(Settings):
     )
     password: Secret | None = Field(None, description="Reference to the password; absent: ~/.pgpass or none.")
     service: str | None = Field(None, description="Name of a section of pg_service.conf.")
+    act_url: Referring = Field("", description="Login for acts, written like url; empty: the same as for reading.")
+    act_password: Secret | None = Field(None, description="Reference to the password of the login for acts.")
     pooled: bool = Field(False, description="True behind PgBouncer and the like: no start-up options are sent.")
     show_literals: bool = Field(False, description="Show strings and numbers in query text; they may be secrets.")
     rows: int = Field(200, ge=10, le=500, description="Sessions listed at most.")
@@ -69,8 +76,24 @@ class PostgresSettings(Settings):
         10.0, ge=0, le=3600, description="Seconds between two readings of pg_stat_statements; 0: never."
     )
     sizes_every: float = Field(60.0, ge=0, le=86400, description="Seconds between two sizings; 0: never.")
+    care_every: float = Field(
+        300.0, ge=0, le=86400, description="Seconds between two looks at tables and indexes; 0: only while watched."
+    )
+    care_within: float = Field(
+        14400.0, ge=10, le=172800, description="Seconds one act of care may take; then the server ends it."
+    )
+    retention: dict[str, Retention] = Field(
+        default_factory=dict, description="Rows that may be deleted once they are old: table, column, keep."
+    )
 
-    @field_validator("url")
+    @field_validator("retention")
+    @classmethod
+    def _words_are_plain(cls, value: dict[str, Retention]) -> dict[str, Retention]:
+        if strange := next((one for one in value if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", one)), None):
+            raise ValueError(f"{strange[:30]!r} is no plain word")
+        return value
+
+    @field_validator("url", "act_url")
     @classmethod
     def _url_is_usable(cls, value: str) -> str:
         if value and not value.startswith(_REFERENCE):
@@ -79,6 +102,16 @@ class PostgresSettings(Settings):
             except BadUrl as error:
                 raise ValueError(f"the address {error}") from None
         return value
+
+
+def for_acts(settings: PostgresSettings) -> PostgresSettings:
+    """The settings with the login for acts in the place of the one for reading.
+
+    A login of its own never gets the other one's password.
+    """
+    if settings.act_url:
+        return settings.model_copy(update={"url": settings.act_url, "password": settings.act_password, "service": None})
+    return settings.model_copy(update={"password": settings.act_password or settings.password})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +141,31 @@ def _parse(url: str) -> tuple[dict[str, str], str]:
     given = {"host": host, "port": port, "dbname": database, "user": login, "password": password}
     params |= {key: value for key, value in given.items() if value}
     return params, _where(host, port)
+
+
+_PLACE: Final = ("host", "port", "dbname", "user")
+
+
+def place_in(text: str) -> dict[str, str] | None:
+    """Host, port, dbname and user, as far as an address or a libpq string says them; None when it can't be read.
+
+    >>> place_in("postgres://app@db:5433/shop?sslmode=require"), place_in("host=db user='a b'"), place_in("service=x")
+    ({'host': 'db', 'port': '5433', 'dbname': 'shop', 'user': 'app'}, {'host': 'db', 'user': 'a b'}, None)
+    """
+    try:
+        params = _parse(text)[0] if "://" in text else dict(_pair(word) for word in shlex.split(text))
+    except ValueError:  # BadUrl is one
+        return None
+    if params.keys() & {"service", "hostaddr", "options"} or "," in params.get("host", ""):
+        return None
+    return {name: params[name] for name in _PLACE if params.get(name)}
+
+
+def _pair(word: str) -> tuple[str, str]:
+    name, mark, value = word.partition("=")
+    if not mark:
+        raise ValueError("no value")
+    return name, value
 
 
 def _where(host: str, port: str) -> str:
@@ -169,7 +227,9 @@ def looked_up(params: Mapping[str, str]) -> dict[str, str]:
     return {**params, "host": hosts, "hostaddr": ",".join(addresses), "port": ports}
 
 
-def connection_params(address: Mapping[str, str], operator: str, pooled: bool) -> dict[str, str | int]:
+def connection_params(
+    address: Mapping[str, str], operator: str, pooled: bool, session: Mapping[str, str] = SESSION
+) -> dict[str, str | int]:
     """What the driver is given: the address, our limits, and who we are."""
     params: dict[str, str | int] = {
         "gssencmode": "disable",
@@ -185,7 +245,7 @@ def connection_params(address: Mapping[str, str], operator: str, pooled: bool) -
     if pooled:
         params.pop("options", None)
     else:
-        ours = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
+        ours = " ".join(f"-c {name}={value}" for name, value in session.items())
         params["options"] = f"{address.get('options', '')} {ours}".strip()
     return params
 

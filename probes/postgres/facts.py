@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from probes.base import SafeText
+from probes.postgres.care.facts import Care
 
 XIDS: Final = 2.0**31
 """Transaction numbers from the oldest row to the point where the server refuses to write.
@@ -386,6 +387,7 @@ class Statements:
     """The statements that cost most between two readings."""
 
     top: tuple[Statement, ...] = ()
+    """Without our own."""
     interval: float | None = None
     """Seconds between the two readings; None: there was only one yet."""
     calls: float | None = None
@@ -394,6 +396,8 @@ class Statements:
     """Seconds per call, of all statements in the interval."""
     since: SafeText = SafeText()
     """When the counters were reset, PostgreSQL 14 and newer."""
+    ours: Statement | None = None
+    """Our own among those that cost most, as one; None: none of them is ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,3 +426,5 @@ class PostgresFacts:
     progress: tuple[Progress, ...] = ()
     statements: Statements | None = None
     """None when pg_stat_statements can't be read."""
+    care: Care | None = None
+    """The last look at tables, indexes and settings; None before the first."""

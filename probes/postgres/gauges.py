@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from probes.base import Gauges, GaugeSpec, Missing, Rule, Severity, Unit
+from probes.base import Capacity, Gauges, GaugeSpec, Missing, Rule, Severity, Unit
+from probes.postgres.care import gauges as care
 from probes.postgres.facts import PostgresFacts, Session
 
 _NAMED: Final = 5
@@ -20,7 +21,7 @@ SPECS: Final = (
     GaugeSpec("sessions", "Client sessions by state.", better="low"),
     GaugeSpec("sessions_used", "Client sessions of everybody, ours included.", better="low"),
     GaugeSpec("sessions_limit", "Sessions ordinary roles may have: max_connections less the reserved ones."),
-    GaugeSpec("sessions_used_ratio", "Used share of that limit.", Unit.RATIO, better="low"),
+    GaugeSpec("sessions_used_ratio", "Used share of that limit.", Unit.RATIO, better="low", capacity=Capacity.USED),
     GaugeSpec("sessions_blocked", "Sessions that wait for a lock.", better="low"),
     GaugeSpec("active_seconds", "Age of a running query of a client; the longest five, maintenance left out.",
               Unit.SECONDS, better="low"),
@@ -35,7 +36,7 @@ SPECS: Final = (
     GaugeSpec("login_seconds", "Time the last real login took.", Unit.SECONDS, better="low"),
     GaugeSpec("login_refused", "1 while new logins fail although our open connection works.", better="low"),
     GaugeSpec("ping_seconds", "Time of SELECT 1 on the open connection.", Unit.SECONDS, better="low"),
-    GaugeSpec("commits_per_second", "Transactions committed.", Unit.PER_SECOND),
+    GaugeSpec("commits_per_second", "Transactions committed.", Unit.PER_SECOND, capacity=Capacity.LOAD),
     GaugeSpec("rollbacks_per_second", "Transactions rolled back.", Unit.PER_SECOND, better="low"),
     GaugeSpec("rows_read_per_second", "Rows fetched by queries.", Unit.PER_SECOND),
     GaugeSpec("rows_written_per_second", "Rows inserted, updated and deleted.", Unit.PER_SECOND),
@@ -59,11 +60,12 @@ SPECS: Final = (
     GaugeSpec("archive_failing_seconds", "Time since WAL was last archived while archiving fails.", Unit.SECONDS,
               better="low"),
     GaugeSpec("wraparound_ratio", "Share of the transaction numbers used up before a forced stop.", Unit.RATIO,
-              better="low"),
+              better="low", capacity=Capacity.USED),
     GaugeSpec("statements_per_second", "Statements finished, from pg_stat_statements.", Unit.PER_SECOND),
     GaugeSpec("statements_mean_seconds", "Mean time of a statement in the interval.", Unit.SECONDS, better="low"),
     GaugeSpec("uptime_seconds", "Time since the server was started.", Unit.SECONDS),
-    GaugeSpec("database_bytes", "Size of a database; the biggest ten.", Unit.BYTES),
+    GaugeSpec("database_bytes", "Size of a database; the biggest ten.", Unit.BYTES, capacity=Capacity.SIZE),
+    *care.SPECS,
 )  # fmt: skip
 
 _GIB: Final = 2.0**30
@@ -179,6 +181,7 @@ RULES: Final = (
         name="restarted", gauge="uptime_seconds", op="<", threshold=300, severity=Severity.NOTICE,
         say="the server was started {value} ago",
     ),
+    *care.RULES,
 )  # fmt: skip
 
 
@@ -196,6 +199,7 @@ def measured(facts: PostgresFacts) -> Gauges:
     _server(gauges, facts)
     _traffic(gauges, facts)
     _replication(gauges, facts)
+    care.measure(gauges, facts.care)
     return gauges
 
 

@@ -31,7 +31,9 @@ _BIGGEST: Final = 8 << 20
 """Bytes of one answer."""
 
 
-async def open_connection(address: Address, operator: str, pooled: bool, lane: Lane) -> Connection:
+async def open_connection(
+    address: Address, operator: str, pooled: bool, lane: Lane, session: Mapping[str, str] = SESSION
+) -> Connection:
     """A logged-in connection in autocommit. Raises `ProbeError`."""
     await load("psycopg")
     import psycopg
@@ -40,7 +42,7 @@ async def open_connection(address: Address, operator: str, pooled: bool, lane: L
     try:
         params = await lane.run(looked_up, address.params)
         connection = await psycopg.AsyncConnection.connect(
-            make_conninfo("", **connection_params(params, operator, pooled)),
+            make_conninfo("", **connection_params(params, operator, pooled, session)),
             autocommit=True,
             prepare_threshold=None if pooled else _PREPARED_AFTER,
         )
@@ -79,9 +81,11 @@ def _hang_up(connection: Connection) -> None:
 class Link:
     """Keeps one connection to an address. Has one user at a time."""
 
-    def __init__(self, name: str, operator: str, pooled: bool) -> None:
+    def __init__(self, name: str, operator: str, pooled: bool, session: Mapping[str, str] = SESSION) -> None:
+        """`session` are the settings of our session there; a pooler's are not ours to set."""
         self._operator = operator
         self._pooled = pooled
+        self._session = session
         self._lane = Lane(f"postgres-{name}", limit=2)
         self._connection: Connection | None = None
         self._busy: asyncio.Task[Any] | None = None
@@ -89,6 +93,8 @@ class Link:
         """The place, for error messages."""
         self.was_cut = False
         """True after `cut`, until the next login."""
+        self.local = False
+        """True when the connection does not leave this machine."""
 
     @property
     def lane(self) -> Lane:
@@ -108,8 +114,9 @@ class Link:
     async def open(self, address: Address) -> None:
         """Log in. Raises `ProbeError`."""
         self.where = address.where
+        self.local = address.local
         self.was_cut = False
-        connecting = open_connection(address, self._operator, self._pooled, self._lane)
+        connecting = open_connection(address, self._operator, self._pooled, self._lane, self._session)
         self._connection = await self._alone(connecting, polite=True)
 
     async def try_login(self, address: Address) -> None:
@@ -122,6 +129,62 @@ class Link:
         if self._connection is None:
             raise ProbeError(Cause.CLOSED_EARLY, f"the connection to {self.where} is gone")
         return await self._alone(self._ask(self._connection, question))
+
+    async def run(self, statement: str) -> None:
+        """Run one statement to its end, sent once. Raises what the driver raises; `ProbeError` without a connection.
+
+        Whoever gives up waiting hangs up; the server may go on with it.
+        """
+        if self._connection is None:
+            raise ProbeError(Cause.CLOSED_EARLY, f"the connection to {self.where} is gone")
+        await self._alone(self._run(self._connection, statement))
+
+    @staticmethod
+    async def _run(connection: Connection, statement: str) -> None:
+        await connection.execute(statement.encode(), prepare=False)
+
+    def told(self, name: str) -> str:
+        """What the server last told of a setting that it reports by itself, such as application_name."""
+        if self._connection is None or self._connection.closed:
+            return ""
+        return (self._connection.pgconn.parameter_status(name.encode()) or b"").decode("utf-8", "replace")
+
+    async def lines(self, statement: str) -> list[str]:
+        """The first column, a text, of all rows of one statement.
+
+        It goes by the extended protocol, so that the server refuses a second one behind it. Raises what the driver
+        raises; `ProbeError` without a connection.
+        """
+        if self._connection is None:
+            raise ProbeError(Cause.CLOSED_EARLY, f"the connection to {self.where} is gone")
+        return await self._alone(self._lines(self._connection, statement))
+
+    @staticmethod
+    async def _lines(connection: Connection, statement: str) -> list[str]:
+        cursor = connection.cursor(binary=True)  # asking for binary values is what makes the driver use it
+        await cursor.execute(statement.encode(), prepare=False)
+        result = cursor.pgresult
+        values = [result.get_value(row, 0) for row in range(result.ntuples)] if result is not None else []
+        return [(value or b"").decode("utf-8", "replace") for value in values]
+
+    async def leave(self) -> None:
+        """End what `opened` began, if there is still a connection. Never raises what the driver raises."""
+        if self._connection is not None:
+            await self._alone(leave(self._connection))
+
+    async def once(self, statement: str, values: Mapping[str, object]) -> tuple[Any, ...] | None:
+        """The first row of one statement, sent once and in one piece; None when it gave none.
+
+        Raises `ProbeError` when there is no connection, and what the driver raises.
+        """
+        if self._connection is None:
+            raise ProbeError(Cause.CLOSED_EARLY, f"the connection to {self.where} is gone")
+        return await self._alone(self._once(self._connection, statement, values))
+
+    @staticmethod
+    async def _once(connection: Connection, statement: str, values: Mapping[str, object]) -> tuple[Any, ...] | None:
+        cursor = await connection.execute(statement.encode(), values, prepare=False)
+        return await cursor.fetchone()
 
     async def _ask(self, connection: Connection, question: str) -> Any:
         text = await self._fetch(connection, question)
@@ -194,10 +257,40 @@ def _forget(task: asyncio.Task[Any]) -> None:
         task.result().pgconn.finish()
 
 
+def opened(limits: Mapping[str, str]) -> str:
+    """What begins a read-only transaction with settings of its own, and a savepoint that `leave` goes back to.
+
+    All settings are one call: pg_stat_statements would count each value of a plain SET as another statement.
+    """
+    settings = ", ".join(f"pg_catalog.set_config('{name}', '{value}', true)" for name, value in limits.items())
+    return f"{_BEGIN}; SELECT /* opsroom */ {settings}; SAVEPOINT /* opsroom */ opsroom"
+
+
+async def leave(connection: Connection) -> None:
+    """End a transaction that `opened` began: nothing done in it stays, and yet it counts as committed.
+
+    The server counts whole transactions: pg_stat_database.xact_rollback is for those of the applications.
+    https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-DATABASE-VIEW
+    """
+    import psycopg
+
+    if connection.closed:
+        return
+    with contextlib.suppress(psycopg.Error):
+        await connection.execute(_LEFT, prepare=False)
+    if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+        with contextlib.suppress(psycopg.Error):  # it broke off before the savepoint
+            await connection.execute(b"ROLLBACK", prepare=False)
+
+
+_BEGIN: Final = "BEGIN /* opsroom */ READ ONLY"
+_LEFT: Final = b"ROLLBACK /* opsroom */ TO opsroom; COMMIT /* opsroom */"
+
+
 def _quiet(question: str) -> str:
     """The question in a transaction of its own with our limits: a pooler's connection is not ours to configure."""
-    limits = " ".join(f"SET LOCAL {name} = '{value}';" for name, value in SESSION.items() if name in _LOCAL)
-    return f"BEGIN READ ONLY; {limits} {question}; COMMIT"
+    limits = " ".join(f"SET /* opsroom */ LOCAL {name} = '{SESSION[name]}';" for name in SESSION if name in _LOCAL)
+    return f"{_BEGIN}; {limits} {question}; COMMIT /* opsroom */"
 
 
 _LOCAL: Final = frozenset(SESSION) - {"default_transaction_read_only", "idle_in_transaction_session_timeout"}

@@ -117,10 +117,15 @@ class _Text:
     query: SafeText
     user: SafeText
     database: SafeText
+    ours: bool = False
 
 
 StatementKey = tuple[str, int, int]
 """Query identifier, role and database."""
+OURS: Final = "opsroom"
+"""What stands in the place of an identifier for our own statements as one."""
+_MARK: Final = "/* opsroom */"
+"""A comment in what we ask all the time. What an act does bears the act's id there, and is shown as any other."""
 
 
 class StatementMeter:
@@ -150,7 +155,7 @@ class StatementMeter:
         changed = [(key, _grown(before.get(key), now, self._full), now) for key, now in counts.items()]
         done = [(key, delta, now) for key, delta, now in changed if delta is not None and delta.calls > 0]
         self._top = sorted(done, key=lambda one: -one[1].seconds)[: self._most]
-        self._all = _Count(*(sum(getattr(d, what) for _, d, _ in done) for what in ("calls", "seconds", "rows")))
+        self._all = _sum([delta for _, delta, _ in done])
         self._at, self._full = at, len(counts) >= _MOST
         return sorted({key[0] for key, _, _ in self._top if key not in self._texts and key[0].lstrip("-").isdigit()})
 
@@ -158,29 +163,42 @@ class StatementMeter:
         """Take the texts of statements."""
         if len(self._texts) > _TEXTS_KEPT:
             self._texts.clear()
+        learnt = set[StatementKey]()
         for row in rows(document):
             text = str(row.get("query") or "")
             shown = one_line(text) if self._literals else without_literals(text)
             key = (str(row.get("queryid")), whole(row.get("userid")), whole(row.get("dbid")))
-            self._texts[key] = _Text(SafeText(shown, 2000), name(row.get("user")), name(row.get("database")))
+            ours = _MARK in text
+            if ours and key in learnt:  # what is planned at somebody's wish is counted beside what its role runs
+                continue
+            learnt.add(key)
+            self._texts[key] = _Text(SafeText(shown, 2000), name(row.get("user")), name(row.get("database")), ours)
 
     def statements(self) -> Statements:
-        """What the last two readings say, the costliest first; our own questions are left out."""
+        """What the last two readings say, the costliest first, and our own questions as one."""
         span = self._interval
-        ours = {key for key, text in self._texts.items() if "pg_blocking_pids" in text.query}
-        shown = [one for one in self._top if one[0] not in ours]
+        ours = [one for one in self._top if one[0] in self._texts and self._texts[one[0]].ours]
+        shown = [one for one in self._top if one not in ours]
         return Statements(
-            top=tuple(self._statement(key, delta, now) for key, delta, now in shown),
+            top=tuple(self._statement(f"{key[0]}/{key[1]}/{key[2]}", self._text(key), delta, now)
+                      for key, delta, now in shown),
+            ours=self._own([delta for _, delta, _ in ours], [now for _, _, now in ours]) if ours else None,
             interval=span,
             calls=self._all.calls / span if span else None,
             mean=self._all.seconds / self._all.calls if span and self._all.calls else None,
             since=self._since,
-        )
+        )  # fmt: skip
 
-    def _statement(self, key: StatementKey, delta: _Count, now: _Count) -> Statement:
-        text = self._texts.get(key, _Text(SafeText("text not known"), SafeText(), SafeText()))
+    def _text(self, key: StatementKey) -> _Text:
+        return self._texts.get(key, _Text(SafeText("text not known"), SafeText(), SafeText()))
+
+    def _own(self, deltas: Sequence[_Count], totals: Sequence[_Count]) -> Statement:
+        text = _Text(SafeText(f"Opsroom's own: {len(deltas)} statements as one"), SafeText(), SafeText())
+        return self._statement(OURS, text, _sum(deltas), _sum(totals))
+
+    def _statement(self, called: str, text: _Text, delta: _Count, now: _Count) -> Statement:
         return Statement(
-            id=f"{key[0]}/{key[1]}/{key[2]}",
+            id=called,
             query=text.query,
             user=text.user,
             database=text.database,
@@ -191,6 +209,10 @@ class StatementMeter:
             calls_total=now.calls,
             mean_total=now.seconds / now.calls if now.calls else None,
         )
+
+
+def _sum(counts: Sequence[_Count]) -> _Count:
+    return _Count(*(sum(getattr(one, what) for one in counts) for what in ("calls", "seconds", "rows")))
 
 
 def _counted(document: Document) -> dict[StatementKey, _Count]:

@@ -131,6 +131,8 @@ def _excluded(row: Document) -> str:
         return kind or "not known"
     if application.startswith("opsroom/"):
         return "Opsroom itself"
+    if application.startswith("opsroom-care/"):
+        return "care by Opsroom"
     if application.lower().split(" ")[0] in _BACKUPS:
         return application.lower().split(" ")[0]
     return "maintenance" if _MAINTENANCE.match(str(row.get("query") or "")) else ""

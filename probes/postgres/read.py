@@ -12,9 +12,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from probes.base import Cause, Context, Found, Gap, Probe, ProbeError, SafeText, Settings, Snapshot, Target
+from probes.base import (
+    Cause,
+    Console,
+    Context,
+    Found,
+    Gap,
+    Look,
+    Probe,
+    ProbeError,
+    SafeText,
+    Settings,
+    Sheet,
+    Snapshot,
+    Target,
+)
 from probes.postgres import parse
 from probes.postgres.address import Address, PostgresSettings, discover, resolve
+from probes.postgres.care.looks import LOOKS, taken
+from probes.postgres.care.read import CareReader
+from probes.postgres.console import consoles
 from probes.postgres.facts import Login, PostgresFacts, Server, Session, Statements
 from probes.postgres.gauges import RULES, SPECS, measured
 from probes.postgres.link import Link, combined
@@ -136,11 +153,16 @@ class PostgresProbe(Probe[PostgresFacts]):
         self._traffic = TrafficMeter()
         self._statements = StatementMeter(self.settings.show_literals)
         self._due: dict[str, float] = {}
+        self._care = CareReader(self.settings.care_every)
 
     @classmethod
     def discover(cls, environ: Mapping[str, str]) -> Iterable[Found]:
         """Servers that DATABASE_URL, PG* variables, pg_service.conf or a local socket speak of."""
         return discover(environ)
+
+    def consoles(self, facts: PostgresFacts | None, subject: str) -> tuple[Console, ...]:
+        """psql, for the server as a whole."""
+        return consoles(self.settings, self.context)
 
     async def read(self) -> Snapshot[PostgresFacts]:
         """Read the server once."""
@@ -152,6 +174,7 @@ class PostgresProbe(Probe[PostgresFacts]):
         facts = replace(facts, sessions=await self._with_locks(facts.sessions))
         facts = replace(facts, knots=parse.knots_of(facts.sessions), statements=await self._read_statements(began))
         await self._measure_sizes(began)
+        facts = replace(facts, care=await self._care.read(self._link, self._number, began, self.watched))
         facts = replace(facts, login=await self._login(facts, ping))
         return self.snapshot(facts, measured(facts), began, self._gaps(facts))
 
@@ -172,7 +195,7 @@ class PostgresProbe(Probe[PostgresFacts]):
 
     async def _ping(self) -> float:
         began = self.context.monotonic()
-        await self._link.ask("SELECT '1'::json")
+        await self._link.ask("SELECT /* opsroom */ '1'::json")
         return self.context.monotonic() - began
 
     async def _log_in(self) -> None:
@@ -351,7 +374,7 @@ class PostgresProbe(Probe[PostgresFacts]):
         )
 
     def _gaps(self, facts: PostgresFacts) -> list[Gap]:
-        gaps = self._refusals.gaps
+        gaps = self._refusals.gaps + self._care.gaps
         role = facts.server.role or "our role"
         if facts.limited:
             hidden = int(facts.connections.hidden)
@@ -373,6 +396,25 @@ class PostgresProbe(Probe[PostgresFacts]):
         if self._identity.get("statements_schema"):
             return preload
         return f"{preload}, then {create}" if self._identity.get("preloaded") is False else create
+
+    # looking closer
+
+    def looks(self) -> tuple[Look, ...]:
+        """Column statistics, settings that last, and the plan of a statement."""
+        return LOOKS
+
+    async def look(self, name: str, subject: str) -> Sheet:
+        """Look over a connection of its own, which is closed again."""
+        if name not in {one.name for one in LOOKS}:
+            return await super().look(name, subject)
+        bare = name == "explain"  # start-up options of ours would be the planner's too
+        link = Link(self.target.name, self.context.operator, self.settings.pooled or bare)
+        try:
+            await link.open(await link.lane.run(resolve, self.settings, self.context.secrets, os.environ))
+            return await taken(link, name, subject, self.settings.show_literals)
+        finally:
+            await link.close()
+            link.release()
 
     # letting go
 

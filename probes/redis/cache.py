@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from probes.base import (
     Cause,
+    Console,
     Context,
     Found,
     Gap,
@@ -23,9 +24,10 @@ from probes.base import (
     Snapshot,
     Target,
 )
-from probes.redis import bigkeys, info, slowlog
+from probes.redis import bigkeys, info, latency, slowlog
 from probes.redis.address import RedisSettings, found
 from probes.redis.connection import Command, Link, Refusal, complaint
+from probes.redis.console import consoles
 from probes.redis.facts import RedisFacts, Slow, Traffic
 from probes.redis.gauges import RULES, SPECS, measured
 from probes.redis.hits import RECENT, HitRate, Rate
@@ -75,6 +77,10 @@ class RedisProbe(Probe[RedisFacts]):
         """REDIS_URL, a local socket, or a listener on the usual port."""
         return found(environ, "cache")
 
+    def consoles(self, facts: RedisFacts | None, subject: str) -> tuple[Console, ...]:
+        """redis-cli, for the server as a whole."""
+        return consoles(self.settings, self.context)
+
     async def read(self) -> Snapshot[RedisFacts]:
         """Two round trips."""
         return await self._link.revived(self._reading)
@@ -98,17 +104,18 @@ class RedisProbe(Probe[RedisFacts]):
         return self.snapshot(facts, measured(facts), began, gaps)
 
     def looks(self) -> tuple[Look, ...]:
-        """The largest keys."""
-        return (Look("big-keys", "largest keys, a sample"),)
+        """The largest keys, and how fast it answers."""
+        return (Look("big-keys", "largest keys, a sample"), Look("latency", "a hundred pings"))
 
     async def look(self, name: str, subject: str) -> Sheet:
-        """Sample the keyspace over a connection of its own."""
-        if name != "big-keys":
+        """Sample the keyspace of a database, or the server's answers, over a connection of its own."""
+        if name not in ("big-keys", "latency"):
             return await super().look(name, subject)
-        link = self._new_link()
+        number = subject.removeprefix("db")
+        link = self._new_link(int(number) if number.isdecimal() and number != subject else None)
         self._looking.add(link)
         try:
-            return await bigkeys.sample(link)
+            return await (latency.sample(link) if name == "latency" else bigkeys.sample(link))
         finally:
             self._looking.discard(link)
             await link.close()
@@ -122,8 +129,9 @@ class RedisProbe(Probe[RedisFacts]):
         for link in (self._link, *self._looking):
             await link.close()
 
-    def _new_link(self) -> Link:
-        return Link(self.target.name, self.settings, self.context.secrets, self.context.operator)
+    def _new_link(self, db: int | None = None) -> Link:
+        settings = self.settings if db is None else self.settings.model_copy(update={"db": db})
+        return Link(self.target.name, settings, self.context.secrets, self.context.operator)
 
     # asking
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from probes.base import Gauges, GaugeSpec, Missing, Rule, Severity, Unit
+from probes.base import Capacity, Gauges, GaugeSpec, Missing, Rule, Severity, Unit
 from probes.redis.facts import RedisFacts
 
 REFUSALS: Final = ("OOM", "MISCONF", "READONLY", "NOREPLICAS", "CLUSTERDOWN", "MASTERDOWN")
@@ -21,7 +21,7 @@ SPECS: Final = (
     GaugeSpec("warm_lookups", "Look-ups in the last ten seconds; absent while the server is cold."),
     GaugeSpec("cache_lookups", "The same, where no queue shares the server."),
     GaugeSpec("lookups", "Look-ups in the last ten seconds."),
-    GaugeSpec("commands_per_second", "Commands of all clients.", Unit.PER_SECOND),
+    GaugeSpec("commands_per_second", "Commands of all clients.", Unit.PER_SECOND, capacity=Capacity.LOAD),
     GaugeSpec("evicted_per_minute", "Keys dropped to make room.", Unit.PER_MINUTE, better="low"),
     GaugeSpec("expired_per_minute", "Keys whose time was over.", Unit.PER_MINUTE),
     GaugeSpec("rejected_per_minute", "Connections refused at maxclients.", Unit.PER_MINUTE, better="low"),
@@ -29,13 +29,13 @@ SPECS: Final = (
     GaugeSpec("refused_per_minute", "Error replies that refuse clients' work.", Unit.PER_MINUTE, better="low"),
     GaugeSpec("in_bytes_per_second", "Traffic from clients.", Unit.BYTES_PER_SECOND),
     GaugeSpec("out_bytes_per_second", "Traffic to clients.", Unit.BYTES_PER_SECOND),
-    GaugeSpec("memory_bytes", "Memory in use (used_memory).", Unit.BYTES),
+    GaugeSpec("memory_bytes", "Memory in use (used_memory).", Unit.BYTES, capacity=Capacity.SIZE),
     GaugeSpec("memory_limit_bytes", "maxmemory; absent without a limit.", Unit.BYTES),
-    GaugeSpec("memory_ratio", "Share of maxmemory in use.", Unit.RATIO, better="low"),
+    GaugeSpec("memory_ratio", "Share of maxmemory in use.", Unit.RATIO, better="low", capacity=Capacity.USED),
     GaugeSpec("refuses_when_full", "1 when the policy refuses writes rather than dropping any key."),
     GaugeSpec("fragmentation", "Resident memory over memory in use; above 64 MiB only.", better="low"),
     GaugeSpec("clients", "Connected clients."),
-    GaugeSpec("clients_ratio", "Share of maxclients in use.", Unit.RATIO, better="low"),
+    GaugeSpec("clients_ratio", "Share of maxclients in use.", Unit.RATIO, better="low", capacity=Capacity.USED),
     GaugeSpec("blocked_clients", "Clients that wait in a blocking command."),
     GaugeSpec("ping_seconds", "There and back, median of the last readings.", Unit.SECONDS, better="low"),
     GaugeSpec("uptime_seconds", "Time since the server's start.", Unit.SECONDS),

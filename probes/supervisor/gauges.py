@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from probes.base import Gauges, GaugeSpec, Rule, Severity, Unit
+from probes.base import Capacity, Gauges, GaugeSpec, Rule, Severity, Unit
 from probes.supervisor.facts import Service, SupervisorFacts
 
 MEBIBYTE: Final = float(1 << 20)
@@ -19,7 +19,7 @@ SPECS: Final = (
     GaugeSpec("restarts_recent", "Those within the last ten minutes.", better="low"),
     GaugeSpec("uptime_seconds", "How long the youngest process of a service has run.", Unit.SECONDS),
     GaugeSpec("memory_bytes", "Resident memory of a service, children included; shared pages count for each.",
-              Unit.BYTES, better="low"),
+              Unit.BYTES, better="low", capacity=Capacity.SIZE),
     GaugeSpec("memory_growth_bytes_per_second", "How fast that grew in the last 20 s, after the first 15 s of life.",
               Unit.BYTES_PER_SECOND, better="low"),
     GaugeSpec("cpu_ratio", "Cores a service uses; 1 is one whole core.", Unit.RATIO, better="low"),

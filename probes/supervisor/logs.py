@@ -7,11 +7,13 @@ stepped over, not asked for again and again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from probes.base import SafeText
+from probes.base.log import Times
+from probes.base.logmerge import AHEAD, ALL_UNTIMED, UNTIMED, Order, untimed
 from probes.supervisor.rpc import Rpc, Unspeakable
 
 Channel = Literal["Stdout", "Stderr"]
@@ -98,10 +100,32 @@ class Tail:
         return SafeText.line(self.prefix + text)
 
 
-async def follow(tails: Sequence[Tail]) -> AsyncGenerator[SafeText, None]:
-    """Lines of all logs as they come, until the iterator is closed or supervisord does not answer."""
+async def follow(tails: Sequence[Tail], times: Times, now: Callable[[], float]) -> AsyncGenerator[SafeText, None]:
+    """Lines of all logs as they come, until the iterator is closed or supervisord does not answer.
+
+    What several logs have gained between two questions, and their past, is put in the order of its times; `now` gives
+    seconds since 1970.
+    """
+    order = Order()
+    first = True
     while True:
-        for tail in tails:
-            for line in await tail.news():
-                yield line
+        news = [(tail, await tail.news()) for tail in tails]
+        for line in ordered(news, order, times, now() + AHEAD, first=first):
+            yield line
+        first = False
         await asyncio.sleep(BEAT)
+
+
+def ordered(
+    news: Sequence[tuple[Tail, list[SafeText]]], order: Order, times: Times, latest: float, *, first: bool = True
+) -> list[SafeText]:
+    """Lines of several logs as one list; at `first` those whose lines tell no time are named."""
+    if len(news) == 1:
+        return news[0][1]
+    timed = [(tail, [(times.of(str(line)), line) for line in lines]) for tail, lines in news if lines]
+    silent = [lines for _, lines in timed if untimed(lines)] if first else []
+    for tail, lines in timed:
+        if lines in silent and len(silent) < len(timed):
+            lines.insert(0, (None, SafeText.line(tail.prefix + UNTIMED)))
+    found = order.of(((tail.name, lines) for tail, lines in timed), latest)
+    return [SafeText(ALL_UNTIMED), *found] if len(silent) == len(timed) > 1 else found

@@ -1,4 +1,4 @@
-"""Reads a supervisord: its processes, how they fare, why they died. It never starts, stops or signals anything.
+"""Reads a supervisord: its processes, how they fare, why they died. Starting and stopping is done in `act`, not here.
 
 A reading is two calls; supervisord's own log is read only when a process has died or been started again, because its
 API does not say which signal ended one.
@@ -12,34 +12,28 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import Any, Final
 
-from pydantic import ConfigDict, Field, field_validator
-
 from probes.base import (
-    BadUrl,
     Cause,
     Context,
-    Endpoint,
     Found,
     Gap,
     Lane,
     Look,
     Probe,
     ProbeError,
-    Referring,
     SafeText,
-    Secret,
-    Settings,
     Sheet,
     Snapshot,
     Target,
-    parse_url,
 )
+from probes.base.log import Times
+from probes.base.logmerge import AHEAD, Order
+from probes.supervisor.address import SupervisorSettings, connect, endpoint
 from probes.supervisor.facts import Process, Service, Stage, SupervisorFacts, Use, exit_words
 from probes.supervisor.gauges import RULES, SPECS, measured
-from probes.supervisor.logs import Channel, Tail, follow
+from probes.supervisor.logs import Channel, Tail, follow, ordered
 from probes.supervisor.memory import Death, Growth, Lives, parse_deaths
 from probes.supervisor.rpc import Fault, Rpc
 from probes.supervisor.use import Usage
@@ -48,38 +42,12 @@ SHOWN: Final = 500
 """Processes shown at most, those in trouble first."""
 _SOCKETS: Final = ("/run/supervisor.sock", "/var/run/supervisor.sock", "/run/supervisor/supervisor.sock",
                    "/tmp/supervisor.sock")  # fmt: skip
-_SCHEMES: Final = frozenset({"unix", "http", "https"})
-_REFERENCE: Final = ("env:", "file:", "command:")
 _LOG: Final = 32 << 10
 """Bytes of supervisord's own log that are searched for deaths."""
 _AGAIN: Final = 300.0
 """Seconds until something that was refused is asked for again."""
 _TOGETHER: Final = 6
 """Logs followed together at most."""
-
-
-class SupervisorSettings(Settings):
-    """A supervisord, by its socket or its port."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    url: Referring = Field(
-        "unix:///var/run/supervisor.sock",
-        description="Where supervisord answers: unix:///path, http://host:port, or env:NAME.",
-    )
-    username: str | None = Field(None, max_length=200, description="User, where the server asks for one.")
-    password: Secret | None = Field(None, description="Password of that user, by reference.")
-    groups: list[str] = Field(default_factory=list, description="Only these groups. Default: all.")
-
-    @field_validator("url")
-    @classmethod
-    def _usable(cls, url: str) -> str:
-        if not url.startswith(_REFERENCE):
-            try:
-                parse_url(url, _SCHEMES, 9001)
-            except BadUrl as error:
-                raise ValueError(str(error)) from None
-        return url
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +150,9 @@ class SupervisorProbe(Probe[SupervisorFacts]):
             return Sheet("log of supervisord", tuple(SafeText.line(line) for line in lines))
         if name in ("logs", "errors"):
             tails = await self._tails(name, subject, await self._connected())
-            return Sheet(
-                f"last lines of {SafeText(subject, 60)}", tuple([line for t in tails for line in await t.news()])
-            )
+            news = [(tail, await tail.news()) for tail in tails]
+            past = ordered(news, Order(), Times(self.context.now), self._wall() + AHEAD)
+            return Sheet(f"last lines of {SafeText(subject, 60)}", tuple(past))
         return await super().look(name, subject)
 
     async def follow(self, name: str, subject: str) -> AsyncIterator[SafeText]:
@@ -194,13 +162,17 @@ class SupervisorProbe(Probe[SupervisorFacts]):
         rpc = await self._new_rpc()
         try:
             tails = await self._tails(name, subject, rpc)
-            async with aclosing(follow(tails[:_TOGETHER])) as lines:
+            several = follow(tails[:_TOGETHER], Times(self.context.now), self._wall)
+            async with aclosing(several) as lines:
                 if len(tails) > _TOGETHER:
                     yield SafeText(f"following {_TOGETHER} of {len(tails)} logs")
                 async for line in lines:
                     yield line
         finally:
             await rpc.close()
+
+    def _wall(self) -> float:
+        return self.context.now().timestamp()
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -221,31 +193,13 @@ class SupervisorProbe(Probe[SupervisorFacts]):
         return self._rpc
 
     async def _new_rpc(self) -> Rpc:
-        await self._lane.run(import_module, "httpx")
-        end = self._endpoint()
-        user = self.settings.username or end.user
-        password = self._secret(self.settings.password) if self.settings.password else end.password
-        return Rpc(end, (user, password or "") if user else None, self.settings.timeout)
+        return await connect(self.settings, self.context)
 
     def _drop(self) -> None:
         rpc, self._rpc = self._rpc, None
         self._greeting = None
         if rpc is not None:
             rpc.cut()
-
-    def _endpoint(self) -> Endpoint:
-        url = self.settings.url
-        try:
-            return parse_url(self._secret(url) if url.startswith(_REFERENCE) else url, _SCHEMES, 9001)
-        except BadUrl as error:
-            raise ProbeError(Cause.AUTH, f"the address {error}", "correct the url of this target") from None
-
-    def _secret(self, reference: str) -> str:
-        try:
-            return self.context.secrets.resolve(reference)
-        except LookupError as error:
-            words = str(error.args[0]) if error.args else "a secret can't be had"
-            raise ProbeError(Cause.AUTH, words, "the profile refers to a secret that this machine can't give") from None
 
     async def _greet(self, rpc: Rpc) -> _Greeting:
         version = await rpc.call("getSupervisorVersion")
@@ -282,7 +236,8 @@ class SupervisorProbe(Probe[SupervisorFacts]):
 
     async def _look_into_deaths(self, rpc: Rpc, processes: Sequence[Process]) -> list[Gap]:
         """Read supervisord's own log when there is a death to explain that it has not explained yet."""
-        dead = {(one.key, one.started) for one in processes if one.stage is Stage.EXITED and one.exit_status != 0}
+        ended = [one for one in processes if one.dead or (one.stage is Stage.EXITED and one.exit_status)]
+        dead = {(one.key, one.started) for one in ended}
         now = self.context.monotonic()
         refused = self._unread is not None and now - self._unread[1] < _AGAIN
         if (dead - self._asked or self._log_wanted) and not refused:
@@ -319,7 +274,7 @@ class SupervisorProbe(Probe[SupervisorFacts]):
         return await self._lane.run(self._usage.read, pids, self._greeting.pid, self.context.monotonic())
 
     def _may_be_here(self) -> bool:
-        end = self._endpoint()
+        end = endpoint(self.settings, self.context.secrets)
         return end.scheme == "unix" or end.host in ("127.0.0.1", "localhost", "::1")
 
     def _services(self, processes: Sequence[Process]) -> tuple[Service, ...]:

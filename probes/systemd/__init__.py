@@ -1,4 +1,4 @@
-"""systemd: units and their journal, read through its own programs, changed by nothing here."""
+"""The `systemd` kind: units and their journal, read and acted on through systemd's own programs."""
 
 from probes.systemd.facts import Journal, SystemdFacts, Unit
 from probes.systemd.probe import SystemdProbe, SystemdSettings

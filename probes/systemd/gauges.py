@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from probes.base import Gauges, GaugeSpec, Rule, Severity, Unit
+from probes.base import Capacity, Gauges, GaugeSpec, Rule, Severity, Unit
 from probes.systemd.facts import SystemdFacts
 from probes.systemd.facts import Unit as SystemdUnit
 
@@ -25,8 +25,12 @@ SPECS: Final = (
     GaugeSpec("restarts_total", "Automatic restarts since the last start by request.", counter=True, better="low"),
     GaugeSpec("restarts_recent", "Automatic restarts in the last ten minutes.", better="low"),
     GaugeSpec("memory_bytes", "Memory of the unit's processes.", Unit.BYTES),
-    GaugeSpec("memory_ratio", "Share of the unit's own memory limit.", Unit.RATIO, better="low"),
-    GaugeSpec("cpu_ratio", "Cpu of the unit's processes; 1 is one core fully used.", Unit.RATIO),
+    GaugeSpec(
+        "memory_ratio", "Share of the unit's own memory limit.", Unit.RATIO, better="low", capacity=Capacity.USED
+    ),
+    GaugeSpec(
+        "cpu_ratio", "Cpu of the unit's processes; 1 is one core fully used.", Unit.RATIO, capacity=Capacity.LOAD
+    ),
     GaugeSpec("tasks", "Processes and threads of the unit."),
     GaugeSpec("age_seconds", "Time in the present state.", Unit.SECONDS),
     GaugeSpec("failed_units", "Failed units of the whole machine.", better="low"),

@@ -1,6 +1,6 @@
 """Reads systemd's units through `systemctl show` and its journal through `journalctl`: no bus library, no rights.
 
-Nothing here starts, stops or reloads anything, and no prompt for a password can come up.
+Starting and stopping is done in `act`, not here; and no prompt for a password can come up.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from pydantic import Field, field_validator
 
@@ -32,6 +32,7 @@ from probes.base import (
     Target,
 )
 from probes.systemd import journal
+from probes.systemd.calls import Calls
 from probes.systemd.facts import Journal, SystemdFacts, Unit
 from probes.systemd.gauges import RULES, SPECS, measured
 from probes.systemd.parse import (
@@ -45,8 +46,6 @@ from probes.systemd.parse import (
     unit,
     whole,
 )
-
-T = TypeVar("T")
 
 SHOWN: Final = 300
 """Units shown at most."""
@@ -68,7 +67,7 @@ _PATIENCE: Final = 1.5
 """Seconds a reading waits for the journal."""
 _REFUSED: Final = 300.0
 """Seconds before a refused journal is asked again."""
-_UTC_SINCE: Final = 248
+UTC_SINCE: Final = 248
 """systemctl prints times in UTC on demand since this version."""
 _FIELDS_SINCE: Final = 236
 """journalctl gives chosen fields only since this version."""
@@ -86,6 +85,10 @@ class SystemdSettings(Settings):
     user: bool = Field(False, description="Read the user's own systemd instead of the system's.")
     prefix: tuple[str, ...] = Field(
         (), description='Words put before every command: ["ssh", "web1"] or ["docker", "exec", "NAME"]. No secrets.'
+    )
+
+    sudo: bool = Field(
+        False, description="Put `sudo -n` before systemctl when a unit is started or stopped; reading never needs it."
     )
 
     @field_validator("units")
@@ -109,7 +112,7 @@ class SystemdProbe(Probe[SystemdFacts]):
         super().__init__(target, context)
         assert isinstance(target.settings, SystemdSettings)
         self.settings = target.settings
-        self._calls: set[asyncio.Task[Any]] = set()
+        self._calls = Calls()
         self._version: int | None = None
         self._rates = Rates()
         self._grown: dict[str, deque[tuple[float, int]]] = {}
@@ -130,7 +133,7 @@ class SystemdProbe(Probe[SystemdFacts]):
         began = self.context.monotonic()
         self.doing = "connecting" if self._version is None else "reading"
         machine, failed = await self._together(self._machine(), self._failed())
-        self._version = _major(machine.get("Version"))
+        self._version = major(machine.get("Version"))
         self.doing = "reading"
         names = [*self.settings.units, *failed]
         found = blocks(await self._show(names), SHOWN * 2) if names else []
@@ -154,12 +157,12 @@ class SystemdProbe(Probe[SystemdFacts]):
     async def look(self, name: str, subject: str) -> Sheet:
         """Take one closer look."""
         if name == "timers":
-            ran = await self._cuttable(self._systemctl(["list-timers", "--all", "--full"], within=10))
+            ran = await self._calls.cuttable(self._systemctl(["list-timers", "--all", "--full"], within=10))
             lines = tuple(SafeText.line(one) for one in ran.splitlines()[:300])
             return Sheet("timers", lines)
         if name == "logs":
             argv = [*self._journalctl(_checked(subject)), "-n", str(TAIL)]
-            ran_logs = await self._cuttable(programs.run(argv, within=10, limit=4 << 20))
+            ran_logs = await self._calls.cuttable(programs.run(argv, within=10, limit=4 << 20))
             _refuse_journal(ran_logs)
             return Sheet(f"log of {subject}", tuple(map(journal.entry, ran_logs.out.splitlines())))
         return await super().look(name, subject)
@@ -174,15 +177,11 @@ class SystemdProbe(Probe[SystemdFacts]):
 
     def abort(self) -> None:
         """End what runs; its processes are killed."""
-        for call in self._calls:
-            call.cancel()
+        self._calls.cut()
 
     async def close(self) -> None:
         """End what runs."""
-        calls = set(self._calls)
-        self.abort()
-        if calls:
-            await asyncio.wait(calls, timeout=1.0)
+        await self._calls.ended()
 
     # the two programs
 
@@ -197,8 +196,8 @@ class SystemdProbe(Probe[SystemdFacts]):
     async def _systemctl(self, words: Sequence[str], within: float | None = None) -> bytes:
         argv = [*self._argv("systemctl"), "--no-ask-password", *words]
         ran = await programs.run(argv, within or self.settings.timeout, env={"TZ": "UTC"})
-        if ran.code != 0 and (not ran.out.strip() or _no_bus(ran.err)):
-            raise _refusal(ran, self.settings.prefix)
+        if ran.code != 0 and (not ran.out.strip() or no_bus(ran.err)):
+            raise refusal(ran, self.settings.prefix)
         return ran.out
 
     async def _machine(self) -> Block:
@@ -215,8 +214,10 @@ class SystemdProbe(Probe[SystemdFacts]):
         return failed_names(raw, FAILED)
 
     async def _show(self, names: Sequence[str]) -> bytes:
-        utc = ["--timestamp=utc"] if (self._version or 0) >= _UTC_SINCE else []
-        return await self._cuttable(self._systemctl(["show", f"--property={','.join(PROPERTIES)}", *utc, "--", *names]))
+        utc = ["--timestamp=utc"] if (self._version or 0) >= UTC_SINCE else []
+        return await self._calls.cuttable(
+            self._systemctl(["show", f"--property={','.join(PROPERTIES)}", *utc, "--", *names])
+        )
 
     async def _together(
         self, one: Coroutine[Any, Any, Block], two: Coroutine[Any, Any, list[str]]
@@ -230,23 +231,7 @@ class SystemdProbe(Probe[SystemdFacts]):
                 second.cancel()
                 await asyncio.gather(first, second, return_exceptions=True)
 
-        return await self._cuttable(both())
-
-    async def _cuttable(self, call: Coroutine[Any, Any, T]) -> T:
-        """Run a call so that `abort` can end it while somebody waits for it."""
-        task = asyncio.ensure_future(call)
-        self._calls.add(task)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            waiting = asyncio.current_task()
-            if waiting is not None and waiting.cancelling():
-                task.cancel()
-                await asyncio.wait({task}, timeout=1.0)
-                raise
-            raise ProbeError(Cause.CLOSED_EARLY, "the call to systemctl was cut") from None
-        finally:
-            self._calls.discard(task)
+        return await self._calls.cuttable(both())
 
     # what the blocks mean
 
@@ -306,7 +291,7 @@ class SystemdProbe(Probe[SystemdFacts]):
         new = [one for one in wanting if marks[one.id] not in self._said][:_SPOKEN]
         if new and self.context.monotonic() >= self._journal_not_before:
             self._journal_gap = None
-            said = await self._cuttable(self._words(new))
+            said = await self._calls.cuttable(self._words(new))
             self._said.update({marks[id]: words for id, words in said.items()})
         if self._journal_gap is not None and wanting:
             gaps.append(self._journal_gap)
@@ -341,17 +326,18 @@ def _checked(name: str) -> str:
     return name
 
 
-def _major(version: str | None) -> int | None:
+def major(version: str | None) -> int | None:
     """252 from "252.38-1~deb12u1" or "systemd 219"."""
     found = re.search(r"\d{2,4}", version or "")
     return int(found[0]) if found else None
 
 
-def _no_bus(err: bytes) -> bool:
+def no_bus(err: bytes) -> bool:
+    """True when systemctl complains that there is no systemd to ask."""
     return b"connect to bus" in err or b"not been booted" in err
 
 
-def _refusal(ran: programs.Ran, prefix: Sequence[str]) -> ProbeError:
+def refusal(ran: programs.Ran, prefix: Sequence[str]) -> ProbeError:
     """Why systemctl did not answer, in our words."""
     said = ran.err.decode("utf-8", "replace").lower()
     if "not been booted" in said:

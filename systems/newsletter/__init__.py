@@ -54,7 +54,16 @@ TOGETHER = 3
 
 def profile(plan: Plan) -> str:
     """The profile of this run."""
-    text = files(__package__).joinpath("profile.toml").read_text(encoding="utf-8")
+    return _filled("profile.toml", plan)
+
+
+def runbook(plan: Plan) -> str:
+    """The runbook of this run."""
+    return _filled("RUNBOOK.md", plan)
+
+
+def _filled(name: str, plan: Plan) -> str:
+    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
     values = {"folder": str(plan.folder), **{f"{name}_port": str(port) for name, port in plan.ports.items()}}
     for name, value in values.items():
         text = text.replace("{" + name + "}", value)

@@ -247,6 +247,9 @@ class Faults:
             await asyncio.sleep(3)
 
     async def _lives(self, connection: psycopg.AsyncConnection[Any]) -> bool:
+        """Asked only of a session at rest: a question to one in the middle of a fault would move what is seen of it."""
+        if connection.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE:
+            return not connection.closed
         try:
             await connection.execute("SELECT 1")
         except psycopg.Error:

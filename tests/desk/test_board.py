@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from desk.board import Board, Freshness
-from desk.series import Series
 from probes.base import Cause, Failure, Gap, GaugeKey, SafeText, Snapshot, State
 from tests.toys import StillClock, ToyFacts, target
 
@@ -109,18 +108,3 @@ def test_the_bell_rings_for_each_change_and_the_names_are_drained_once() -> None
     assert len(rung) == 2
     assert made.drain() == {"shelf"}
     assert made.drain() == set()
-
-
-def test_too_many_labels_cost_no_memory() -> None:
-    series = Series(kept=5, most=10)
-    for _ in range(3):
-        series.add({GaugeKey("x", (("id", str(number)),)): 1.0 for number in range(1000)})
-    assert len(series._rings) == 10
-
-
-def test_a_label_that_vanished_is_forgotten_when_its_history_is_over() -> None:
-    series = Series(kept=3)
-    series.add({GaugeKey("x"): 1.0})
-    for _ in range(3):
-        series.miss()
-    assert series.values("x") == []

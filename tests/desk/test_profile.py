@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from pathlib import Path
+from typing import Annotated, Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, Field
 
-from desk.profile import Profile, ProfileError, _sayable, load, parse, schema
-from probes.base import Severity
+from desk.profile import Profile, ProfileError, load, parse, schema
+from desk.profile_rules import _sayable
+from probes.base import Severity, Shape, WholePath
 from tests.test_house import files_of, tree
 from tests.toys import ToyKinds
 from tui.kinds import KINDS, Kind, Kinds
@@ -138,12 +142,74 @@ def kinds_problems(text: str) -> list[str]:
         ),
         ('[http.a]\nurl = "http://h"\nexpect_status = [900]', "http.a.expect_status.0: must be at most 599"),
         ('[http.a]\nurl = "http://h"\nheaders = "x"', "http.a.headers: must be a table"),
-        ("[http.a]", "http.a.url: is required"),
+        ("[http.a]", "http.a.url: is required: where to ask: http://"),
+        ("[commands.a.run]", "commands.a.run: must not be empty"),
+        ('[backups.a]\nfolder = "b"', 'must be a whole path that begins with /, such as "/var/backups"'),
+        ('[backups.a]\nfolder = "/b"\nfresh = "1 dya"', 'text with a unit, such as "90m", "26h" or "8d"'),
+        ('[backups.a]\nfolder = "/b"\nmin_size = "big"', 'text with a unit, such as "20kB", "1MB" or "2GiB"'),
+        ('[ecs.a]\naccount = "12"', 'must be the 12 digits of an account, such as "123456789012"'),
     ],
 )
 def test_the_words_know_nothing_of_the_library_that_checks(text: str, said: str) -> None:
     (found,) = kinds_problems(text)
     assert said in found
+
+
+def models(hint: Any, seen: set[type[BaseModel]]) -> None:
+    """Collect every table of settings that a hint leads to."""
+    if isinstance(hint, type) and issubclass(hint, BaseModel) and hint not in seen:
+        seen.add(hint)
+        for field in hint.model_fields.values():
+            models(field.annotation, seen)
+            models(field.metadata, seen)
+    for part in hint if isinstance(hint, list) else get_args(hint):
+        models(part, seen)
+
+
+def bare_patterns(hint: Any) -> list[str]:
+    """Patterns in a hint that would be shown to whoever gets them wrong."""
+    parts = hint if isinstance(hint, list | tuple) else get_args(hint)
+    found = [part.pattern for part in parts if not isinstance(part, Shape) and getattr(part, "pattern", None)]
+    inner = [part for part in (*parts, *(getattr(part, "metadata", None) for part in parts)) if part]
+    return found + [pattern for part in inner for pattern in bare_patterns(part) if not isinstance(part, str)]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_no_pattern_is_ever_shown_instead_of_words(kind: Kind) -> None:
+    seen: set[type[BaseModel]] = set()
+    models(Kinds().facts(kind.name).settings_type, seen)
+    for model in seen:
+        for name, field in model.model_fields.items():
+            assert not bare_patterns([field.annotation, *field.metadata]), f"{model.__name__}.{name}: use Shape"
+
+
+def test_a_bare_pattern_would_be_found() -> None:
+    class Odd(BaseModel):
+        plain: str = Field(pattern="^a$")
+        inner: dict[Annotated[str, Field(pattern="^b$")], tuple[Annotated[str, Field(pattern="^c$")], ...]]
+        words: WholePath | None = None
+
+    found = [bare_patterns([field.annotation, *field.metadata]) for field in Odd.model_fields.values()]
+    assert [sorted(set(one)) for one in found] == [["^a$"], ["^b$", "^c$"], []]
+
+
+WITH_NOTHING = frozenset({
+    "alb", "alertmanager", "cloudwatch", "cloudwatch_logs", "docker", "ecs", "elasticache", "grafana", "host",
+    "kubernetes", "memcached", "postgres", "queues", "rds", "redis", "rotation", "secrets", "sqs", "supervisor",
+    "systemd",
+})  # fmt: skip
+"""Kinds that know where to look by themselves: the usual port, this machine, the account that one is logged in to."""
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_an_empty_section_works_or_says_what_it_needs(kind: Kind) -> None:
+    if kind.name in WITH_NOTHING:
+        assert parse(f'system = "x"\n[{kind.name}.a]\n', Kinds()).targets[0].kind == kind.name
+        return
+    (found,) = kinds_problems(f"[{kind.name}.a]")
+    keys = Kinds().facts(kind.name).settings_type.model_fields
+    assert re.search(rf"{kind.name}\.a(\.\w+: is required|: needs \w)", found)
+    assert any(re.search(rf"\b{key}\b", found.partition(": ")[2]) for key in keys)
 
 
 # Secrets

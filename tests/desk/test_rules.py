@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from desk.alert import Alert
 from desk.board import Board
-from desk.rules import Alert, RuleBook, RuleChange, rules_for
+from desk.rules import NO_ANSWER, RuleBook, RuleChange, rules_for
 from probes.base import (
     Cause,
     Failure,
@@ -52,15 +55,17 @@ class Desk:
         self.board = Board([target()], self.clock)
         self.book = RuleBook("shelf", rules, SPECS)
 
-    def read(self, after: float = 1.0, **gauges: float | None) -> tuple[Alert, ...]:
+    def read(self, after: float = 1.0, took: float = 0.0, **gauges: float | None) -> tuple[Alert, ...]:
         made = Gauges()
         for name, value in gauges.items():
             made.put(name, value, queue="mail")
         self.clock.seconds += after
-        slot = self.board.take(Snapshot("shelf", self.clock.now(), 0.0, ToyFacts(), made.values))
+        slot = self.board.take(Snapshot("shelf", self.clock.now(), took, ToyFacts(), made.values))
         return self.book.judge(slot, self.clock.monotonic(), self.clock.now())
 
-    def fail(self, cause: Cause = Cause.REFUSED) -> tuple[Alert, ...]:
+    def fail(self, cause: Cause = Cause.REFUSED, after: float = 0.0) -> tuple[Alert, ...]:
+        self.clock.seconds += after
+        self.clock.wall += timedelta(seconds=after)
         slot = self.board.take(Failure("shelf", self.clock.now(), cause, SafeText("refused by db:5432")))
         return self.book.judge(slot, self.clock.monotonic(), self.clock.now())
 
@@ -92,6 +97,20 @@ def test_a_flicker_raises_nothing() -> None:
 def test_so_many_readings_in_a_row_must_say_so() -> None:
     desk = Desk(rule(consecutive=3))
     assert [bool(desk.read(depth=200)) for _ in range(3)] == [False, False, True]
+
+
+def test_readings_far_apart_are_not_in_a_row_and_what_lay_between_them_is_not_known() -> None:
+    for doubtful in (rule(consecutive=2), rule(hold=5)):
+        desk = Desk(doubtful)
+        assert desk.read(depth=200) == ()
+        assert desk.read(after=30, depth=200) == ()
+
+
+def test_a_target_that_is_slow_to_read_has_its_alerts_all_the_same() -> None:
+    desk = Desk(rule(consecutive=2, hold=20))
+    assert desk.read(took=8, depth=200) == ()
+    assert desk.read(after=10, took=8, depth=200) == ()
+    assert desk.read(after=10, took=8, depth=200) != ()
 
 
 def test_an_alert_that_wobbles_stays_until_it_is_clearly_over() -> None:
@@ -173,3 +192,26 @@ def test_a_profile_changes_a_limit_and_leaves_the_rest() -> None:
 
 def test_a_profile_switches_a_rule_off() -> None:
     assert rules_for("toy", "shelf", [rule()], [RuleChange("backlog", "toy", None, False, {})]) == ()
+
+
+def test_a_limit_that_is_moved_takes_along_where_it_clears() -> None:
+    known = replace(rule(), threshold=0.8, clear=0.6)
+    for values, clear in (({"threshold": 0.4}, 0.3), ({"threshold": 0.4, "clear": 0.2}, 0.2), ({"hold": 5.0}, 0.6)):
+        (changed,) = rules_for("toy", "shelf", [known], [RuleChange("backlog", "toy", None, True, values)])
+        assert changed.clear == pytest.approx(clear)
+
+
+def test_how_soon_silence_is_an_alert_can_be_said_or_that_it_is_none() -> None:
+    change = RuleChange(NO_ANSWER, None, "shelf", True, {"consecutive": 2, "hold": 3.0, "severity": Severity.NOTICE})
+    desk = Desk(*rules_for("toy", "shelf", [], [change]))
+    seen = [desk.fail(after=2.0) for _ in range(3)]
+    assert [[alert.severity.name for alert in found] for found in seen] == [[], [], ["NOTICE"]]
+    assert desk.read(depth=1) == ()
+    off = Desk(*rules_for("toy", "shelf", [], [RuleChange(NO_ANSWER, None, None, False, {})]))
+    assert [off.fail(after=2.0) for _ in range(3)] == [(), (), ()]
+
+
+def test_silence_is_an_alert_since_its_first_moment() -> None:
+    desk = Desk()
+    (first,), (again,) = desk.fail(after=2.0), desk.fail(after=2.0)
+    assert (again.since, again.at) == (first.since, first.at)

@@ -13,11 +13,11 @@ import threading
 import unicodedata
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes import exec as door
 from probes.base import (
     BadUrl,
     Cause,
@@ -33,6 +33,7 @@ from probes.base import (
     parse_url,
     verifying,
 )
+from probes.exec import program as door
 
 
 class TestSafeText:
@@ -145,7 +146,7 @@ class TestLane:
             await task
         assert lane.busy == 1
         release.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while lane.busy:
                 await asyncio.sleep(0)
         lane.close()
@@ -252,6 +253,13 @@ class TestPrograms:
             await door.run(["/nonexistent/tool"])
         assert caught.value.cause is Cause.MISSING
 
+    async def test_a_file_that_is_no_program_says_so(self, tmp_path: Path) -> None:
+        made = tmp_path / "tool"
+        made.write_bytes(b"\x7fELF, cut off")
+        made.chmod(0o700)
+        with pytest.raises(ProbeError, match="can't be run: Exec format error"):
+            await door.run([str(made)])
+
     async def test_a_late_program_is_ended_with_its_children(self) -> None:
         script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import signal; signal.pause()'])"
         with pytest.raises(ProbeError, match="gave no answer"):
@@ -273,6 +281,22 @@ class TestPrograms:
                     await door.run([sys.executable, "-c", script], within=2.0)
         finally:
             os.kill(int(pid.read_text()), signal.SIGKILL)
+
+    @pytest.mark.parametrize("turns", range(6))
+    async def test_one_that_is_given_up_while_it_starts_is_ended_and_holds_nobody_up(
+        self, turns: int, tmp_path: Path
+    ) -> None:
+        """Cancelled after so many turns of the loop."""
+        mark = str(tmp_path / "mark")
+        running = asyncio.create_task(door.run([sys.executable, "-c", "import signal; signal.pause()", mark]))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        async with asyncio.timeout(10):
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            while any(mark in (one.info["cmdline"] or []) for one in psutil.process_iter(["cmdline"])):
+                await asyncio.sleep(0.01)
 
     async def test_a_program_that_cannot_be_killed_is_left_behind_and_counted(
         self, monkeypatch: pytest.MonkeyPatch

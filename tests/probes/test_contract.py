@@ -12,17 +12,27 @@ import json
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from desk import codec
 from desk.clock import SystemClock
 from desk.poller import Poller, Reading
+from desk.replay.player import Player
 from desk.rules import placeholders
-from probes.base import Cause, Context, Failure, Probe, Snapshot, Target
+from probes.base import Cause, Context, Failure, Probe, SafeText, Snapshot, Target, armour, secure_link
+from tests.desk.recordings import Session, overview
 from tests.probes.rigs import CANARY, RIGS, Rig, TestSecrets, proxied
 from tests.stack.faultproxy import FaultProxy, Mode
+from tests.toys import StillClock
+from tui.keys import Keymap
 from tui.kinds import KINDS, Kinds
+from tui.replay import ReplayKinds, ReplayRoom
+from tui.room import Room
 from widgets.panel import View
 
 LATE = {Cause.TIMEOUT_READ, Cause.TIMEOUT_CONNECT, Cause.SLOW}
@@ -134,6 +144,8 @@ async def test_a_reading_is_whole_typed_and_frozen(kind: str, request: pytest.Fi
         assert dataclasses.is_dataclass(found.facts)
         with pytest.raises((dataclasses.FrozenInstanceError, AttributeError)):
             setattr(found.facts, dataclasses.fields(found.facts)[0].name, None)
+        recorded = json.loads(json.dumps(codec.reading(found), allow_nan=False))
+        assert codec.read("it", type(found.facts), recorded) == found
         assert not watch.bugs
 
 
@@ -154,6 +166,63 @@ async def test_a_panel_draws_what_the_real_engine_said(kind: str, request: pytes
                 assert all(column.cell(row) is not None for column in table.columns)
                 if table.detail is not None:
                     assert table.detail(row)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+async def test_a_replay_shows_what_the_real_engine_said_line_by_line(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    async with healthy(kind, request) as (watch, _):
+        readings = [snapshot(watch)]
+        for _ in range(2):
+            soon = readings[-1].taken_at + timedelta(milliseconds=2)  # the recording's clock counts milliseconds
+            await watch.until(lambda one, then=soon: isinstance(one, Snapshot) and one.taken_at > then, "news")  # type: ignore[misc]
+            readings.append(snapshot(watch))
+    clock = StillClock()
+    clock.wall = readings[0].taken_at - timedelta(seconds=2)
+    session = Session(tmp_path, clock=clock, targets=[watch.probe.target], probes=lambda target: watch.probe)
+    session.reads(readings)
+    live = overview(Room(session.engine, session.profile, Kinds(), Keymap()))
+    session.write()
+    kinds = ReplayKinds()
+    player = Player(session.path, kinds.facts_type, clock.wall)
+    room = ReplayRoom(player, kinds, Keymap())
+    player.start()
+    await player.filled()
+    assert player.board.slot("it").snapshot == readings[-1]
+    assert overview(room) == live
+    await player.close()
+
+
+@pytest.mark.parametrize("kind", EVERY)
+async def test_what_another_system_raises_is_safe_to_show_and_the_same_each_time(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    async with healthy(kind, request) as (watch, _):
+        probe = watch.probe
+        if type(probe).raised is not Probe.raised:
+            await watch.until(lambda one: isinstance(one, Snapshot) and bool(probe.raised(one.facts)), "an alert")
+        found = snapshot(watch)
+        raised = probe.raised(found.facts)
+        again = codec.read("it", type(found.facts), codec.reading(found))
+        assert isinstance(again, Snapshot)
+        assert raised == probe.raised(again.facts)
+        assert len({one.key for one in raised}) == len(raised)
+        rows = {table.key(row) for table in Kinds().panel(kind).tables for row in table.rows(found.facts)}
+        for one in raised:
+            assert isinstance(one.name, SafeText)
+            assert isinstance(one.words, SafeText)
+            assert one.key
+            assert one.name
+            assert one.words
+            assert one.row in rows
+            assert all(armour(text) == text for text in (one.acknowledged, one.procedure, *chain(*one.labels)))
+            assert one.link == secure_link(one.link)
+            assert one.since is None or one.since.utcoffset() == timedelta(0)
+            assert one.since is None or one.since <= found.taken_at + timedelta(seconds=5)
+            assert all(number is None or math.isfinite(number) for number in (one.value, one.limit))
+            assert CANARY not in repr(one)
+        assert not watch.bugs
 
 
 @pytest.mark.parametrize("kind", EVERY)

@@ -19,10 +19,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import ValidationError
 
+from desk.alert import Alert
 from desk.board import Board
-from desk.rules import Alert, RuleBook, placeholders
+from desk.rules import RuleBook, placeholders
 from probes.base import Cause, Context, ProbeError, SafeText, Snapshot, State, Target
 from probes.docker import Container, Details, DockerFacts, DockerProbe, DockerSettings, Service
+from probes.docker.images import reference
 from probes.docker.logs import LogLines
 from probes.docker.parse import container, details, moment, services
 from probes.docker.probe import SHOWN
@@ -84,6 +86,13 @@ def inspection(**state: Any) -> dict[str, Any]:
     }
 
 
+def listed(digits: str = "ab", *names: str, **given: Any) -> dict[str, Any]:
+    """An image as the Engine lists it; made a day ago."""
+    made = int((NOW - timedelta(days=1)).timestamp())
+    base = {"Id": "sha256:" + digits * 32, "RepoTags": list(names or ("shop/web:1.4",)), "RepoDigests": None}
+    return base | {"Created": made, "Size": 5 << 20} | given
+
+
 @dataclass
 class FakeEngine:
     """Answers like an Engine, as told; counts what was asked."""
@@ -99,8 +108,9 @@ class FakeEngine:
     machine: str = "box"
     version: dict[str, str] = field(default_factory=lambda: {"Version": "28.0", "ApiVersion": "1.48"})
     events: list[dict[str, Any]] = field(default_factory=list)
+    images: list[dict[str, Any]] = field(default_factory=lambda: [listed(), listed("cd", "shop/web:1.5")])
     streams: dict[str, bytes] = field(default_factory=dict)
-    """Bytes of a stream by the end of its path; it stays open after them unless `cut`."""
+    """Bytes of a stream by its path, or the end of it; it stays open after them unless `cut`."""
     cut: bool = False
     asked: list[str] = field(default_factory=list)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -157,6 +167,8 @@ class FakeEngine:
             return 200, {"ID": "ENGINE", "Name": self.machine, "NCPU": 4, "MemTotal": 8 << 30, "SecurityOptions": []}
         if path == "/containers/json":
             return 200, self.rows
+        if path == "/images/json":
+            return 200, self.images
         id = path.split("/")[2]
         if path.endswith("/json") and id in {one["Id"] for one in self.rows if isinstance(one, dict)}:
             return 200, self.inspections.get(id, inspection())
@@ -166,7 +178,7 @@ class FakeEngine:
         writer.write(b"HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body)
 
     async def _stream(self, path: str, writer: asyncio.StreamWriter) -> None:
-        body = self.streams.get(path.rsplit("/", 1)[1], b"")
+        body = self.streams.get(path, self.streams.get(path.rsplit("/", 1)[1], b""))
         if path == "/events":
             body = b"".join(json.dumps(one).encode() + b"\n" for one in self.events)
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -218,7 +230,7 @@ async def make(engine: FakeEngine) -> AsyncIterator[Make]:
         await one.close()
 
 
-async def until(true: Callable[[], Any] | Callable[[], Awaitable[Any]], within: float = 10.0) -> Any:
+async def until(true: Callable[[], Any] | Callable[[], Awaitable[Any]], within: float = 30.0) -> Any:
     """Wait for a condition; fails when it does not come true in time."""
     async with asyncio.timeout(within):
         while True:
@@ -514,7 +526,7 @@ async def test_two_thousand_containers_are_bounded_and_the_bad_ones_come_first(e
     assert snapshot.facts.more == 1500
     assert (snapshot.gauge("containers"), snapshot.gauge("containers_running")) == (2000, 1999)
     assert engine.count(f"{ident(1999)}/json") == 1
-    assert sum(one.endswith("/json") and "json?" not in one for one in engine.asked) <= 60
+    assert sum(one.endswith("/json") and "/containers/" in one for one in engine.asked) <= 60
     assert any("details of" in gap.part for gap in snapshot.gaps)
     assert len(snapshot.gauges) < 1500
 
@@ -740,6 +752,24 @@ async def test_replicas_are_followed_together_by_name(engine: FakeEngine, make: 
             if len(seen) == 2:
                 break
     assert seen == {"shop-web-1 │ 03-01 03:00:00  hi", "shop-web-2 │ 03-01 03:00:00  hi"}
+
+
+async def test_the_past_of_several_replicas_is_one_in_the_order_of_its_times(engine: FakeEngine, make: Make) -> None:
+    engine.rows = [row(1), row(2)]
+    for number, second in ((1, 1), (2, 2)):
+        lines = [f"2026-03-01T03:00:00.{second + step}00000001Z {second + step}\n" for step in (0, 2, 4)]
+        engine.streams[f"/containers/{row(number)['Id']}/logs"] = b"".join(frame(1, one.encode()) for one in lines)
+    probe = make()
+    await probe.read()
+    seen: list[str] = []
+    async with aclosing(cast("AsyncGenerator[SafeText, None]", probe.follow("logs", "web"))) as log:
+        async for one in log:
+            seen.append(str(one))
+            if len(seen) == 6:
+                break
+    assert [(one.partition(" │ ")[0][-1], one[-1]) for one in seen] == [
+        ("1", "1"), ("2", "2"), ("1", "3"), ("2", "4"), ("1", "5"), ("2", "6"),
+    ]  # fmt: skip
 
 
 async def test_a_log_of_something_gone_says_so(engine: FakeEngine, make: Make) -> None:
@@ -1042,3 +1072,98 @@ async def test_a_real_compose_project_is_read_by_its_labels(compose_project: doc
     assert services["web"].worst.ports
     assert not any(one.stray for service in services.values() for one in service.containers)
     await probe.close()
+
+
+# images
+
+
+async def test_the_image_a_container_runs_is_told_with_its_age_and_what_its_name_means_now(
+    engine: FakeEngine, make: Make
+) -> None:
+    moved = row(2, service="worker", Image="sha256:" + "cd" * 32, ImageID="sha256:" + "cd" * 32)
+    engine.rows = [row(1), moved]
+    engine.inspections[ident(2)] = inspection() | {"Config": {"Image": "shop/web:1.4"}}
+    engine.images = [listed(), listed("cd", "<none>:<none>")]
+    snapshot = await make().read()
+    found = {one.id: one for one in snapshot.facts.containers}
+    assert (found[ident(1)].outdated, found[ident(2)].outdated) == (False, True)
+    assert found[ident(1)].image_created == NOW - timedelta(days=1)
+    assert str(found[ident(2)].image_name) == "shop/web:1.4"
+    assert snapshot.gauge("image_outdated", service="worker") == 1
+    assert snapshot.gauge("image_outdated", service="web") == 0
+    assert snapshot.facts.images[1].names == () or snapshot.facts.images[0].names == ()
+
+
+async def test_images_are_listed_now_and_then_and_when_a_new_one_is_in_use(engine: FakeEngine, make: Make) -> None:
+    engine.rows = [row(1)]
+    clock = Clock()
+    probe = make(clock)
+    for _ in range(3):
+        await probe.read()
+    assert engine.count("/images/json") == 1
+    engine.rows = [row(1), row(2, ImageID="sha256:" + "ef" * 32)]
+    clock.seconds += 11
+    await probe.read()
+    assert engine.count("/images/json") == 2
+    clock.seconds += 31
+    await probe.read()
+    assert engine.count("/images/json") == 3
+
+
+async def test_a_name_that_nobody_can_look_up_leaves_it_unknown_whether_it_is_outdated(
+    engine: FakeEngine, make: Make
+) -> None:
+    engine.rows = [row(1, Image="gone/web:9"), row(2, Image="shop/web:1.4", ImageID="odd")]
+    snapshot = await make().read()
+    assert [one.outdated for one in snapshot.facts.containers] == [None, None]
+    assert snapshot.gauge("image_outdated", service="web") is None
+
+
+async def test_a_server_that_is_no_engine_is_called_that_and_not_a_thing_that_is_gone(
+    engine: FakeEngine, make: Make
+) -> None:
+    engine.raw["/version"] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nnot found"
+    with pytest.raises(ProbeError, match="answered HTTP 404, and not as a Docker Engine does") as told:
+        await make().read()
+    assert told.value.cause is Cause.GARBAGE
+
+
+async def test_what_does_not_run_has_no_processes_and_the_engine_is_not_asked(engine: FakeEngine, make: Make) -> None:
+    engine.rows = [row(1, State="exited", Status="Exited (3) 2 minutes ago")]
+    probe = make()
+    await probe.read()
+    with pytest.raises(ProbeError, match="does not run: it has no processes"):
+        await probe.look("top", "web")
+    assert engine.count("/top") == 0
+
+
+async def test_the_look_at_images_says_what_runs_and_what_floats(engine: FakeEngine, make: Make) -> None:
+    engine.rows = [row(1, Image="shop/web")]
+    engine.images = [listed("ab", "shop/web:latest")]
+    probe = make()
+    await probe.read()
+    said = "\n".join(map(str, (await probe.look("deploys", "web")).lines))
+    assert "shop/web:latest means whatever was pushed or built last" in said
+    assert "nothing is remembered of before" in said
+    assert "this one" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "familiar"),
+    [
+        ("postgres", "postgres:latest"),
+        ("docker.io/library/postgres:15", "postgres:15"),
+        ("index.docker.io/shop/web", "shop/web:latest"),
+        ("localhost:5000/shop/web", "localhost:5000/shop/web:latest"),
+        ("localhost:5000/shop/web:2@sha256:" + "ab" * 32, "localhost:5000/shop/web@sha256:" + "ab" * 32),
+    ],
+)
+def test_an_image_s_name_is_read_as_the_engine_lists_it(name: str, familiar: str) -> None:
+    found = reference(name)
+    assert found is not None
+    assert found.familiar == familiar
+
+
+@pytest.mark.parametrize("name", ["", "sha256:" + "ab" * 32, "-f", "a b", "web;reboot", "web:", "../web", "x" * 600])
+def test_what_is_no_image_s_name_is_none(name: str) -> None:
+    assert reference(name) is None

@@ -25,8 +25,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desk import words
+from desk.alert import Alert
 from desk.board import Board
-from desk.rules import Alert, RuleBook, placeholders
+from desk.rules import RuleBook, placeholders
 from probes.base import Cause, Context, ProbeError, SafeText, Snapshot, State, Target
 from probes.host import HostFacts, HostProbe, HostSettings
 from probes.host.disks import RemoteMounts, parse_mounts

@@ -47,6 +47,9 @@ URLS = {
     "http": "http://127.0.0.1:1/",
     "docker": "tcp://127.0.0.1:1",
     "supervisor": "http://127.0.0.1:1",
+    "prometheus": "http://127.0.0.1:1",
+    "alertmanager": "http://127.0.0.1:1",
+    "grafana": "http://127.0.0.1:1",
 }
 
 

@@ -25,8 +25,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 
+from desk.alert import Alert
 from desk.board import Board
-from desk.rules import Alert, RuleBook, placeholders
+from desk.rules import RuleBook, placeholders
 from probes.base import Cause, Context, ProbeError, SafeText, Severity, Snapshot, State, Target
 from probes.postgres import (
     Connections,
@@ -115,7 +116,7 @@ def judged(*readings: PostgresFacts) -> tuple[Alert, ...]:
 
 def test_every_rule_speaks_of_gauges_that_are_declared() -> None:
     known = {spec.name for spec in PostgresProbe.gauges}
-    labels = {"who", "pid", "by", "holder", "reason", "replica", "slot", "gid", "value", "limit"}
+    labels = {"who", "pid", "by", "holder", "reason", "replica", "slot", "gid", "value", "limit", "table", "index"}
     for rule in PostgresProbe.rules:
         assert {rule.gauge, rule.samples or rule.gauge} <= known
         assert placeholders(rule.say) <= known | labels, rule.name
@@ -385,6 +386,34 @@ def test_statements_are_ranked_by_what_they_cost_between_two_readings() -> None:
     assert sum(one.share or 0 for one in top) == pytest.approx(1.0)
 
 
+def test_our_own_statements_stand_among_them_as_one_and_are_no_top_statement() -> None:
+    meter = StatementMeter(literals=False)
+    meter.take(counted(("1", 10, 1.0), ("2", 10, 1.0), ("3", 10, 1.0)), 10.0)
+    meter.take(counted(("1", 20, 4.0), ("2", 12, 2.0), ("3", 13, 5.0)), 20.0)
+    texts = {"1": "FETCH /* opsroom */ FORWARD 11 FROM opsroom", "2": "SELECT opsroom FROM t",
+             "3": "BEGIN /* opsroom */ READ ONLY"}  # fmt: skip
+    meter.learn([{"queryid": one, "userid": 10, "dbid": 5, "query": text}
+                 for one, text in texts.items()])  # fmt: skip
+    found = meter.statements()
+    assert [str(one.query) for one in found.top] == ["SELECT opsroom FROM t"]
+    assert found.ours is not None
+    assert (str(found.ours.query), found.ours.id) == ("Opsroom's own: 2 statements as one", "opsroom")
+    assert found.ours.calls == pytest.approx(1.3)
+    assert found.ours.share == pytest.approx(7 / 8)
+    assert sum(one.share or 0 for one in found.top) + (found.ours.share or 0) == pytest.approx(1.0)
+
+
+def test_a_statement_that_was_planned_at_somebodys_wish_stays_one_of_the_application() -> None:
+    meter = StatementMeter(literals=False)
+    meter.take(counted(("1", 10, 1.0)), 10.0)
+    meter.take(counted(("1", 20, 4.0)), 20.0)
+    rows = [{"queryid": "1", "userid": 10, "dbid": 5, "query": text}
+            for text in ("SELECT 1", "PREPARE /* opsroom */ opsroom_plan AS SELECT 1")]  # fmt: skip
+    for order in (rows, rows[::-1]):
+        meter.learn(order)
+        assert ([str(one.query) for one in meter.statements().top], meter.statements().ours) == (["SELECT ?"], None)
+
+
 def test_a_statement_whose_counters_went_back_counts_from_the_reset() -> None:
     meter = StatementMeter(literals=False)
     meter.take(counted(("1", 1000, 50.0)), 10.0)
@@ -413,7 +442,7 @@ def test_the_question_suits_the_servers_version(name: str, files: tuple[int, ...
 @pytest.mark.parametrize("number", VERSIONS)
 @pytest.mark.parametrize("name", sorted(available()))
 def test_every_question_can_be_loaded_with_nothing_left_open(name: str, number: int) -> None:
-    text = question(name, number, text="true", rows="200", schema="public", ids="1")
+    text = question(name, number, text="true", rows="200", schema="public", ids="1", names="'[]'")
     assert "SELECT" in text
     assert not re.search(r"(?<!:):[a-z]", text)
     assert not text.endswith(";")
@@ -426,7 +455,9 @@ def test_every_question_can_be_loaded_with_nothing_left_open(name: str, number: 
     (180006, ["pg_stat_bgwriter", "sum(total_time)"]),
 ])  # fmt: skip
 def test_no_question_names_what_a_version_does_not_have(number: int, absent: list[str]) -> None:
-    everything = "".join(question(name, number, text="true", rows="9", schema="s", ids="1") for name in available())
+    everything = "".join(
+        question(name, number, text="true", rows="9", schema="s", ids="1", names="'[]'") for name in available()
+    )
     assert [word for word in absent if word in everything] == []
 
 

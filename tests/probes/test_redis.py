@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import ValidationError
 
+from desk.alert import Alert
 from desk.board import Slot
-from desk.rules import Alert, RuleBook, placeholders
+from desk.rules import RuleBook, placeholders
 from probes.base import Cause, Context, ProbeError, SafeText, Snapshot, State, Target
 from probes.redis import Memory, RedisFacts, RedisProbe, RedisSettings, Traffic
 from probes.redis import info as info_text
@@ -451,7 +452,7 @@ async def test_a_refused_login_is_told_apart_from_a_missing_one() -> None:
 
 @pytest.mark.parametrize("reply", [b"$104857600\r\n", b"*2000000\r\n" + b":1\r\n" * 600_000, b"$-7\r\n"])
 async def test_a_reply_beyond_the_limit_is_not_read(reply: bytes) -> None:
-    failed = await failure(saying(INFO=reply))
+    failed = await failure(saying(INFO=reply), timeout=30)
     assert failed.cause is Cause.TOO_BIG
     assert BIGGEST < 104857600
 

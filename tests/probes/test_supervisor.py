@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ import xmlrpc.client
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,11 +24,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from desk.alert import Alert
 from desk.board import Board
-from desk.rules import Alert, RuleBook, placeholders
+from desk.rules import RuleBook, placeholders
 from probes.base import Cause, Context, ProbeError, SafeText, Snapshot, Target, parse_url
+from probes.base.log import Times
+from probes.base.logmerge import Order
 from probes.supervisor import Process, Service, Stage, SupervisorFacts, SupervisorProbe, SupervisorSettings
-from probes.supervisor.logs import PIECE, Tail
+from probes.supervisor.logs import PIECE, Tail, ordered
 from probes.supervisor.memory import Growth, Lives, parse_deaths
 from probes.supervisor.probe import parse_process
 from probes.supervisor.rpc import Fault, Rpc, Unspeakable
@@ -121,11 +127,17 @@ def start(folder: Path, programs: str = PROGRAMS) -> Supervisord:
     with (folder / "out").open("wb") as out:
         running = subprocess.Popen([program, "-n", "-c", folder / "conf"], stdout=out, stderr=out, cwd=folder)
     deadline = time.monotonic() + 15
-    while not (folder / "s.sock").exists():
+    while not listens(folder / "s.sock"):
         assert running.poll() is None, (folder / "out").read_text()
-        assert time.monotonic() < deadline, "supervisord makes no socket"
+        assert time.monotonic() < deadline, "supervisord does not listen"
         time.sleep(0.02)
     return Supervisord(folder, port, running)
+
+
+def listens(path: Path) -> bool:
+    """Whether somebody takes a connection there: a socket that is there may be nobody's yet, or nobody's any more."""
+    with socket.socket(socket.AF_UNIX) as made:
+        return made.connect_ex(str(path)) == 0
 
 
 def end(one: Supervisord) -> None:
@@ -261,9 +273,9 @@ async def test_what_can_not_be_started_is_fatal_with_its_reason(own_private: Sup
     await probe.read()
     await command(own_private, "startProcess", "broken", False)
     facts = (await until(probe, lambda facts: process(facts, "broken:broken").stage is Stage.FATAL)).facts
-    one = process(facts, "broken:broken")
-    assert one.dead
-    assert one.why == "exited with 3, too soon after its start"
+    assert process(facts, "broken:broken").dead
+    said = "exited with 3, too soon after its start"
+    await until(probe, lambda facts: process(facts, "broken:broken").why == said)  # its log may be read a little later
 
 
 @pytest.mark.engine
@@ -406,7 +418,7 @@ async def test_abort_ends_a_hanging_read_and_the_next_one_connects_afresh(
         proxy.mode = Mode.SILENT
         asked = proxy.asked
         task = asyncio.create_task(probe.read())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while proxy.asked == asked:
                 await asyncio.sleep(0.01)
             probe.abort()
@@ -505,6 +517,49 @@ async def test_the_log_of_supervisord_can_be_looked_at(own_supervisord: Supervis
     assert len((await probe.look("logs", "web:web")).lines) > 0
 
 
+PAIR = """
+[program:pair]
+command={python} {folder}/pair.py %(process_num)d
+process_name=%(program_name)s_%(process_num)d
+numprocs=2
+startsecs=0
+"""
+SPEAKS = """import pathlib, sys, time
+from datetime import UTC, datetime
+here, who = pathlib.Path(__file__).parent, sys.argv[1]
+for number in "123":
+    while not (here / f"{who}.{number}").exists():
+        time.sleep(0.02)
+    print(datetime.now(UTC).isoformat(), "says", who, number)
+    print("  at", who, flush=True)
+    (here / f"{who}.{number}.said").touch()
+time.sleep(1000)
+"""
+
+
+@pytest.mark.engine
+async def test_the_past_of_a_services_processes_is_one_in_the_order_of_its_times(tmp_path: Path, make: Make) -> None:
+    """Two processes of a real supervisord speak in turn: 0, 1, 0, 1."""
+    (tmp_path / "pair.py").write_text(SPEAKS)
+    one = start(tmp_path, PAIR.format(python=sys.executable, folder=tmp_path))
+    try:
+        async with asyncio.timeout(20):
+            for number in (1, 2, 3):
+                for who in (0, 1):
+                    (tmp_path / f"{who}.{number}").touch()
+                    while not (tmp_path / f"{who}.{number}.said").exists():
+                        await asyncio.sleep(0.01)
+        found = await lines_until(make(one.url), "logs", "pair", lambda lines: len(lines) >= 12)
+        sheet = await make(one.url).look("logs", "pair")
+    finally:
+        end(one)
+    turns = [f"pair_{who} │ {who} {number}" for number in (1, 2, 3) for who in (0, 1)]
+    for told in (found, [str(line) for line in sheet.lines]):
+        assert [re.sub(r"\S+ says ", "", line) for line in told if "says" in line] == turns
+        assert [line.partition("at ")[2] for line in told if "  at" in line] == ["0", "1"] * 3
+        assert all("  at" in line for line in told[1::2]), "what tells no time stays behind the line before it"
+
+
 # logs that only a test can write
 
 
@@ -542,6 +597,27 @@ async def test_a_line_is_shown_when_its_end_has_come() -> None:
     log.text += b"o\nthree\n"
     assert await news(one) == ["w │ two", "w │ three"]
     assert await news(one) == []
+
+
+async def test_a_log_without_times_stands_first_and_is_named_and_without_any_times_that_is_said() -> None:
+    async def past(*texts: bytes) -> list[str]:
+        tails = [
+            Tail(cast(Rpc, FakeLog(text)), name, "Stdout", f"{name} │ ") for name, text in zip("ab", texts, strict=True)
+        ]
+        news = [(one, await one.news()) for one in tails]
+        return [str(line) for line in ordered(news, Order(), Times(lambda: datetime.now(UTC)), time.time() + 60)]
+
+    assert await past(b"2026-03-01 03:00:01 x\n", b"plain\n") == [
+        "b │ (its lines tell no time: they stand before those of the others)",
+        "b │ plain",
+        "a │ 2026-03-01 03:00:01 x",
+    ]
+    assert await past(b"one\n", b"two\n") == [
+        "(no line tells a time: the logs stand one after the other)",
+        "a │ one",
+        "b │ two",
+    ]
+    assert await past(b"one\n", b"") == ["a │ one"], "a log alone is in order"
 
 
 async def test_a_log_faster_than_is_shown_leaves_a_counted_gap() -> None:

@@ -16,8 +16,9 @@ from typing import Any, cast
 import pytest
 from pydantic import ValidationError
 
+from desk.alert import Alert
 from desk.board import Board
-from desk.rules import Alert, RuleBook, placeholders
+from desk.rules import RuleBook, placeholders
 from probes.base import Cause, Context, ProbeError, SafeText, Snapshot, State, Target
 from probes.systemd import SystemdFacts, SystemdProbe, SystemdSettings, Unit
 from probes.systemd.journal import entry, last_words
@@ -362,7 +363,7 @@ async def test_a_hung_systemctl_is_a_time_out(systemd: FakeSystemd) -> None:
     assert error.cause is Cause.TIMEOUT_READ
 
 
-async def until(true: Callable[[], Any], within: float = 10.0) -> Any:
+async def until(true: Callable[[], Any], within: float = 30.0) -> Any:
     async with asyncio.timeout(within):
         while not (found := true()):
             await asyncio.sleep(0.02)

@@ -1,7 +1,7 @@
 """`python -m tests.stack up | down | status`: get the engines ready, end what was started, tell what is there.
 
-`up` installs what is missing and starts the Docker Engine, the only one slow enough to share between test runs; with
-names (`up postgres redis`) it starts those too and prints where they are. It is safe to repeat.
+`up` installs what is missing, starts the Docker Engine, which test runs share, and leaves Kubernetes building in the
+background; with names (`up postgres redis`) it starts those too and prints where they are. It is safe to repeat.
 """
 
 from __future__ import annotations
@@ -12,13 +12,18 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.stack import cacheservers, docker, packages, places, postgres, process, systemd
+from tests.stack import aws, cacheservers, docker, kubernetes, packages, places, postgres, process, prometheus, systemd
 from tests.stack.packages import say
 
 EXTRA: dict[str, Callable[[], str]] = {
     "postgres": lambda: postgres.start(owned=False).url(),
     "redis": lambda: cacheservers.start_redis(owned=False).url,
     "memcached": lambda: f"127.0.0.1:{cacheservers.start_memcached(owned=False).port}",
+    "moto": lambda: aws.start_moto(owned=False).url,
+    "ministack": lambda: aws.start_ministack(docker.find(), owned=False).url,
+    "prometheus": lambda: prometheus.start_prometheus(rules=prometheus.RULES, owned=False).url,
+    "alertmanager": lambda: prometheus.start_alertmanager(owned=False).url,
+    "kubernetes": lambda: str(kubernetes.keep(docker.start(owned=False)).kubeconfig),
 }
 """Engines a person may want by hand; tests start their own."""
 
@@ -26,7 +31,14 @@ EXTRA: dict[str, Callable[[], str]] = {
 def up(names: Sequence[str]) -> int:
     """Prepare everything; the exit code is 1 when an engine cannot be had and CI=true says that all must be there."""
     began = time.monotonic()
-    steps: list[Callable[[], None]] = [packages.install, packages.fetch_compose, packages.build_root, _engine]
+    steps: list[Callable[[], None]] = [
+        packages.install,
+        packages.fetch_compose,
+        packages.fetch_rights,
+        packages.build_kubernetes,
+        packages.build_root,
+        _engine,
+    ]
     failures = [reason for step in steps if (reason := _reason(step))]
     for name in names:
         say(f"{name}: {EXTRA[name]()}")
@@ -39,11 +51,14 @@ def up(names: Sequence[str]) -> int:
 def down() -> int:
     """End what `up` started and what killed test sessions left behind; a session that runs keeps its own."""
     engine = docker.find()
-    removed, used = docker.remove_leftovers(engine) if engine else (0, 0)
+    ended, kept = kubernetes.remove_leftovers(engine)
+    say(f"kubernetes: {ended} clusters ended, {kept} in use")
+    removed, used = _remove_leftovers(engine) if engine else (0, 0)
+    used += kept + docker.in_use()
     say(f"docker: {removed} left containers and networks removed, {used} in use")
     for record in list(process.records()):
-        if record.name == "dockerd" and used:
-            say("dockerd: kept, a test session is using it")
+        if (record.name == "dockerd" and used) or record.name in kubernetes.names():
+            say(f"{record.name}: kept, a test session is using it")
         elif record.ownerless:
             process.stop(record)
             places.remove(Path(record.folder))
@@ -58,7 +73,13 @@ def status() -> int:
         "postgres": ", ".join(f"{origin} {postgres.find(origin)}" for origin in postgres.origins()),
         "redis": str(cacheservers.find_redis() or ""),
         "memcached": str(places.program("memcached") or ""),
+        "moto": str(aws.find("moto") or ""),
+        "ministack": str(aws.find("ministack") or ""),
+        "prometheus": str(places.program("prometheus") or ""),
+        "alertmanager": str(places.program("prometheus-alertmanager") or ""),
+        "node exporter": str(places.program("prometheus-node-exporter") or ""),
         "docker": f"{engine.version} at {engine.url}" if engine else "",
+        "kubernetes": _kubernetes(),
         "systemd": str(systemd.root_file_system()) if systemd.root_file_system().exists() else "",
     }
     for name, where in found.items():
@@ -66,6 +87,17 @@ def status() -> int:
     for record in process.records():
         say(f"running: {record.name}, pid {record.pid}")
     return 0
+
+
+def _remove_leftovers(engine: docker.Engine) -> tuple[int, int]:
+    swept = [docker.remove_leftovers(engine), aws.remove_leftovers(engine)]
+    return sum(removed for removed, _ in swept), sum(kept for _, kept in swept)
+
+
+def _kubernetes() -> str:
+    if kubernetes.built():
+        return str(kubernetes.binaries())
+    return f"is being built, see {kubernetes.build_log()}" if kubernetes.building() else ""
 
 
 def _engine() -> None:

@@ -6,6 +6,8 @@ Compose projects make networks of their own. Everything made here carries the la
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import io
 import json
 import os
@@ -14,6 +16,7 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from tests.stack import places, process
 
@@ -108,14 +111,30 @@ def start(*, owned: bool = True) -> Engine:
         raise places.Unavailable("the docker command is not installed")
     engine = find() or _start_own(owned=owned)
     if not engine.run("images", "-q", IMAGE).strip():
-        import_image(engine, IMAGE, _busybox_tree(), 'CMD ["/bin/sh"]', "ENV PATH=/bin")
+        import_image(engine, IMAGE, busybox_tree(), 'CMD ["/bin/sh"]', "ENV PATH=/bin")
     return engine
 
 
-def stop(engine: Engine) -> None:
-    """End the engine if it is the test stack's own; its images stay in the cache."""
-    if engine.pid is not None:
-        process.stop_pid(engine.pid)
+@contextlib.contextmanager
+def borrowed() -> Iterator[Engine]:
+    """The engine `start` gives, shared with other sessions; whoever started it ends it, if nobody else has it then.
+
+    Its images stay in the cache. Raises `Unavailable`.
+    """
+    with _users() as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        engine = start()
+        try:
+            yield engine
+        finally:
+            if _started_here() and _alone(users):
+                process.stop_pid(engine.pid or 0)
+
+
+def in_use() -> bool:
+    """Whether a test session has the engine."""
+    with _users() as users:
+        return not _alone(users)
 
 
 def import_image(engine: Engine, name: str, tree: bytes | Path, *changes: str) -> None:
@@ -198,6 +217,23 @@ def _other_engines() -> Iterator[str]:
             yield f"pid {entry.parent.name}, {address}"
 
 
+def _users() -> TextIO:
+    """What every session that has the engine holds locked; the kernel gives it back when one dies."""
+    return (places.run() / "docker.lock").open("w")
+
+
+def _alone(users: TextIO) -> bool:
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _started_here() -> bool:
+    return any(record.name == "dockerd" and record.owner == os.getpid() for record in process.records())
+
+
 def _own_pid() -> int | None:
     return next((record.pid for record in process.records() if record.name == "dockerd"), None)
 
@@ -233,7 +269,7 @@ def _socket() -> Path:
     return places.run() / "docker.sock"
 
 
-def _busybox_tree() -> bytes:
+def busybox_tree() -> bytes:
     """A root file system out of the machine's static busybox, as a tar archive."""
     busybox = places.program("busybox")
     if busybox is None:

@@ -257,6 +257,8 @@ class _Pair:
         self._heard = bytearray()
         self._passed = 0
         self._speaking = False
+        self._asked = False
+        """The client has asked all, and the server was told so."""
 
     @property
     def _fault(self) -> Fault:
@@ -280,7 +282,7 @@ class _Pair:
         self._passed = 0
         if not lives:
             self.reset()
-        elif self._held and fault.mode not in _HOLDING:
+        elif self._held and fault.mode not in _HOLDING and not self._asked:
             held = bytes(self._held)
             self._held.clear()
             with contextlib.suppress(OSError):  # the server behind may be gone; its client learns it next time
@@ -312,6 +314,7 @@ class _Pair:
             if not await self._ask(data):
                 return
         if self._upstream is not None and self._fault.mode is Mode.PASS:  # the client has asked all and still listens
+            self._asked = True
             self._upstream.write_eof()
             await self._over.wait()
 

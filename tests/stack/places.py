@@ -21,7 +21,7 @@ class Unavailable(Exception):
 
 
 def cache() -> Path:
-    """The folder for what is slow to make: the systemd root file system, the Compose plugin, Docker's own data."""
+    """The folder for what is slow to make: systemd's root file system, Compose's plugin, Kubernetes, Docker's data."""
     chosen = os.environ.get("OPSROOM_TEST_CACHE")
     return _folder(Path(chosen) if chosen else Path.home() / ".cache" / "opsroom-test")
 
@@ -58,6 +58,14 @@ def program(*names: str) -> Path | None:
     search = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
     found = (shutil.which(name, path=search) for name in names)
     return next((Path(path) for path in found if path), None)
+
+
+def needed(*names: str) -> Path:
+    """The same; `Unavailable` when there is none of them."""
+    found = program(*names)
+    if found is None:
+        raise Unavailable(f"{' or '.join(names)} is not installed")
+    return found
 
 
 def wheel(package: str) -> Path | None:

@@ -195,10 +195,10 @@ def opened() -> Iterator[Opened]:
 def test_no_process_is_left_when_one_is_killed(opened: Opened, victim: str, moment: str) -> None:
     until(lambda: opened.has(moment), 30, moment)
     opened.kill(victim)
-    until(lambda: not [one for one in alive(opened.folder) if not one.startswith(f"{opened.process.pid} ")], 5, "rest")
+    until(lambda: not [one for one in alive(opened.folder) if not one.startswith(f"{opened.process.pid} ")], 20, "rest")
     if victim == "keepers and manager" or (victim, moment) == ("keeper", "at once"):
         opened.leave()  # nobody but the opener is left to tidy up
-    until(lambda: not opened.folder.exists(), 5, "no folder")
+    until(lambda: not opened.folder.exists(), 20, "no folder")
 
 
 @pytest.mark.engine
@@ -206,7 +206,7 @@ def test_no_process_is_left_when_one_is_killed(opened: Opened, victim: str, mome
 def test_a_signal_to_the_keeper_ends_everything(opened: Opened, number: signal.Signals) -> None:
     until(lambda: opened.has("while the database is made"), 30, "a start")
     os.kill(opened.keeper, number)
-    until(lambda: not alive(opened.folder) and not opened.folder.exists(), 5, "an empty stage")
+    until(lambda: not alive(opened.folder) and not opened.folder.exists(), 20, "an empty stage")
 
 
 @pytest.mark.engine

@@ -35,11 +35,14 @@ _BASE_ENV: Final = {
 _LAUNCH: Final = """\
 import fcntl, os, signal, sys, termios
 fcntl.ioctl(1, termios.TIOCSCTTY, 0)
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_DFL)
 for number in filter(None, sys.argv[1].split(",")):
     signal.signal(int(number), signal.SIG_IGN)
 os.execvp(sys.argv[2], sys.argv[2:])
 """
-"""Takes the terminal as its own, then becomes the program."""
+"""Takes the terminal as its own, forgets which signals the tests themselves were told to ignore (`nohup`, or `&` in a
+script), then becomes the program."""
 
 _MODE: Final = re.compile(rb"\x1b\[\?([\d;]+)([hl])")
 _BEYOND_PYTE: Final = re.compile(rb"\x1b\[[<>=][\d;]*u|\x1b\[\?[\d;]*\$p")
@@ -180,7 +183,7 @@ class PtyApp:
         self._stream.feed(_BEYOND_PYTE.sub(b"", data))
         return data
 
-    def wait_until(self, condition: Callable[[], bool], timeout: float = 10, why: str = "condition") -> None:
+    def wait_until(self, condition: Callable[[], bool], timeout: float = 30, why: str = "condition") -> None:
         """Read until `condition()` holds."""
         deadline = time.monotonic() + timeout
         while not condition():
@@ -195,24 +198,24 @@ class PtyApp:
             assert time.monotonic() < deadline, f"not within {timeout} s"
             select.select([], [], [], 0.02)
 
-    def wait_for(self, text: str, timeout: float = 10) -> None:
+    def wait_for(self, text: str, timeout: float = 30) -> None:
         """Read until `text` is on the screen."""
         self.wait_until(lambda: text in self.text, timeout, repr(text))
 
-    def wait_quiet(self, quiet: float = 0.3, timeout: float = 10) -> None:
+    def wait_quiet(self, quiet: float = 0.3, timeout: float = 30) -> None:
         """Read until the program has written nothing for `quiet` seconds."""
         deadline = time.monotonic() + timeout
         while self.read(quiet):
             assert time.monotonic() < deadline, f"never quiet; the screen:\n{self.text}"
 
-    def wait_exit(self, timeout: float = 10) -> int:
+    def wait_exit(self, timeout: float = 30) -> int:
         """Read until the program has ended, and what it left in the terminal; its exit code (-n for signal n)."""
         self.wait_until(lambda: not self.running, timeout, "exit")
         while self.read(0):
             pass
         return self._process.returncode
 
-    def wait_exit_unread(self, timeout: float = 10) -> int:
+    def wait_exit_unread(self, timeout: float = 30) -> int:
         """Wait for the end without reading a byte: the terminal has stopped."""
         return self._process.wait(timeout)
 

@@ -52,6 +52,7 @@ def test_colours_are_what_the_person_and_the_terminal_allow(env: dict[str, str],
         ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, True),
         ({"LANG": "en_GB.UTF-8", "LC_ALL": "POSIX"}, True),
         ({"LANG": "en_GB.ISO-8859-1"}, True),
+        ({"LANG": "en_GB.UTF-8", "TERM": "linux"}, True),
         ({}, True),
     ],
 )

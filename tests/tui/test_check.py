@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from desk.board import Slot
 from desk.clock import SystemClock
 from desk.engine import Engine, Watched
+from desk.inbox.case import Match, Silence
 from desk.profile import Profile
 from probes.base import Cause, ProbeError, SafeText, Severity, Snapshot
 from tests.toys import Thing, ToyFacts, ToyProbe, context, target
@@ -175,3 +176,21 @@ async def test_the_line_for_monitoring_says_when_all_is_well() -> None:
 async def test_the_worst_decides() -> None:
     found = await report({"shelf": WARNED, "box": BAD})
     assert found.worst is Severity.CRITICAL
+
+
+async def test_what_is_silenced_counts_for_nothing_and_is_said_with_its_reason() -> None:
+    now = SystemClock().now()
+    held = Silence("1", (Match("target", "a"),), now, now + timedelta(hours=1), "ann", "ticket 12")
+    over = Silence("2", (), now - timedelta(hours=2), now - timedelta(hours=1), "ann", "long ago")
+    probe = ToyProbe(target("a"), context())
+    probe.answers = ToyFacts((Thing("kite", 2048),))
+    engine = Engine([Watched(probe, ToyProbe.rules)], SystemClock())
+    found = await check.take(engine, Profile("x", "", False, "", (probe.target,)), 20, [held, over])
+    assert (found.code, found.nagios, found.alerts) == (0, 0, ())
+    assert "silenced     a: kite is 2 KiB  until " in check.as_text(found)
+    assert "ticket 12 (ann)" in check.as_text(found)
+    assert "nothing else needs attention" in check.as_text(found)
+    assert "; 1 silenced | " in check.as_nagios(found)
+    body = json.loads(check.as_json(found))
+    assert (body["alerts"], len(body["silenced"])) == ([], 1)
+    assert body["silenced"][0]["because"].endswith("ticket 12 (ann)")

@@ -540,9 +540,11 @@ def test_an_interrupted_check_ends_with_its_own_code(home: Path) -> None:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         write(home, http(health=f"http://127.0.0.1:{silent.getsockname()[1]}/"))
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what is ignored here would be ignored there
         process = subprocess.Popen(
             [sys.executable, "-m", "tui", "check"], env=environment(home), stderr=subprocess.PIPE, text=True
         )
+        signal.signal(signal.SIGINT, before)
         try:
             silent.settimeout(15)
             connection, _ = silent.accept()

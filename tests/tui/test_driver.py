@@ -115,6 +115,7 @@ def test_a_hook_that_hangs_cannot_hold_the_app_back(tmp_path: Path) -> None:
         assert_given_back(app)
 
 
+@pytest.mark.alone
 def test_an_idle_app_sleeps() -> None:
     with started() as app:
         before = app.wakeups(), app.cpu_seconds()
@@ -190,6 +191,7 @@ def stalled(folder: Path, beats: int) -> Iterator[tuple[PtyApp, Beats]]:
         yield app, beat
 
 
+@pytest.mark.alone
 def test_a_terminal_that_stops_reading_stops_nothing_else(tmp_path: Path) -> None:
     with stalled(tmp_path, beats=100) as (app, beat):
         memory = app.memory()

@@ -10,7 +10,10 @@ from desk.profile import ProfileError
 from tui import preferences
 from tui.keys import FORBIDDEN, KEYS, Key, KeyClash, Keymap, shown
 
-PLACES = ("everywhere", "overview", "detail", "log", "sheet", "demo")
+PLACES = (
+    "everywhere", "overview", "detail", "chart", "act", "inbox", "log", "sheet", "runbook", "procedure",
+    "checklists", "checklist", "demo", "replay",
+)  # fmt: skip
 
 
 def clash(changes: dict[str, str]) -> str:
@@ -96,7 +99,7 @@ def test_a_key_that_does_not_exist_is_refused_instead_of_never_working(key: str)
 @pytest.mark.parametrize(
     ("written", "key"),
     [
-        ("o", "o"), ("O", "O"), ("!", "exclamation_mark"), ("-x", ""), ("exclamation_mark", "exclamation_mark"),
+        ("o", "o"), ("O", "O"), ("&", "ampersand"), ("-x", ""), ("ampersand", "ampersand"),
         ("F5", "f5"), ("Ctrl+O", "ctrl+o"), ("backspace", "backspace"), ("shift+o", "O"), ("'", "apostrophe"),
         ("#", "number_sign"), ("~", "tilde"), ("@", "at"), ("ctrl+]", "ctrl+right_square_bracket"),
         ("Shift+F5", "shift+f5"), ("alt+o", "alt+o"), ("comma", "comma"), ("é", "é"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import socket
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from desk.replay import evidence
+from desk.replay.recording import Recording
 from tests.tui.pty_app import PtyApp, python
 
 pytestmark = pytest.mark.terminal
@@ -62,7 +63,7 @@ def whole(app: PtyApp) -> None:
 
 def test_it_opens_on_the_machine_within_seconds_and_q_gives_the_terminal_back(home: Path) -> None:
     with opsroom(home) as app:
-        opened(app, "shop", "PRODUCTION", "read-only", "? help")
+        opened(app, "shop", "PRODUCTION", "disarmed", "? help")
         assert time.monotonic() - app.started < 8
         app.send("q")
         assert app.wait_exit() == 0
@@ -181,10 +182,10 @@ def test_the_colon_finds_everything_by_name(home: Path) -> None:
 
 
 def test_keys_of_ones_own_work_from_the_start(home: Path) -> None:
-    (home / "config" / "preferences.toml").write_text('theme = "day"\n[keys]\n"room.help" = "h"\n')
+    (home / "config" / "preferences.toml").write_text('theme = "day"\n[keys]\n"room.help" = "H"\n')
     with opsroom(home) as app:
-        opened(app, "h help")
-        app.send("h")
+        opened(app, "H help")
+        app.send("H")
         app.wait_for("Keys: overview")
 
 
@@ -335,5 +336,11 @@ def test_no_secret_reaches_the_screen(home: Path) -> None:
         app.send("q")
         assert app.wait_exit() == 0
         assert canary.encode() not in app.output
-    state = home / "state"
-    assert not state.exists() or canary not in json.dumps([path.read_text() for path in state.iterdir()])
+    kept = [path for path in (home / "state").rglob("*") if path.is_file()]
+    assert not [path for path in kept if canary.encode() in path.read_bytes()]
+    (box,) = [path for path in kept if path.name == "tape.db"]
+    recording = Recording.open(box, lambda kind: None)
+    evidence.write(recording, home / "all.json", *(recording.edges() or ()))
+    recording.close()
+    assert "connection refused" in (home / "all.json").read_text()
+    assert canary not in (home / "all.json").read_text()

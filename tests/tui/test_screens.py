@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -39,6 +40,9 @@ class MovingClock(SystemClock):
     def monotonic(self) -> float:
         return super().monotonic() + self._ahead
 
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self._ahead)
+
 
 class Sitting:
     """A person in front of the room."""
@@ -68,7 +72,7 @@ class Sitting:
 
     async def until(self, true: Callable[[], bool], what: str) -> None:
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not true():
                     await self.pilot.pause(0.02)
         except TimeoutError:
@@ -235,6 +239,18 @@ async def test_a_closer_look_answers_in_place() -> None:
         await person.sees("sizes of ball")
 
 
+async def test_a_look_that_can_not_be_had_says_so_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def look(self: ToyProbe, name: str, subject: str) -> None:
+        raise ProbeError(Cause.MISSING, "sizes belong to one toy", "go to its line first")
+
+    monkeypatch.setattr(ToyProbe, "look", look)
+    async with sitting() as person:
+        await person.press("1", "v", "j", "enter")
+        await person.sees("◆ sizes belong to one toy", "    go to its line first")
+        assert "UNSUPPORTED" not in person.screen()
+        assert "missing" not in person.screen()
+
+
 async def test_help_tells_the_keys_and_what_the_numbers_mean() -> None:
     async with sitting() as person:
         await person.press("1", "question_mark")
@@ -270,7 +286,7 @@ async def test_the_palette_offers_the_closer_looks_at_what_is_under_the_cursor()
         await person.press("1", "colon", *"look at")
         await person.sees("look at logs")
         await person.press("enter")
-        await person.sees("following")
+        await person.sees("log of the toy")
 
 
 async def test_slower_reading_is_not_called_stale() -> None:
@@ -323,7 +339,7 @@ async def test_the_alerts_are_listed_with_their_rule() -> None:
     async with sitting() as person:
         await person.sees("kite is 2 KiB")
         await person.press("A")
-        await person.sees("shelf, rule big, since")
+        await person.sees("Alerts  1 waiting", "big kite", "our rule big", "raised once in the last 7 days")
         await person.press("enter")
         await person.sees("▸ kite")
 

@@ -110,7 +110,7 @@ async def test_a_file_that_is_no_program_is_told(tmp_path: Path) -> None:
     path.chmod(0o700)
     secrets = Secrets(os.environ)
     await secrets.prepare([f"command:{path}"])
-    assert "give cannot be run" in fault(secrets, f"command:{path}")
+    assert "give can't be run" in fault(secrets, f"command:{path}")
 
 
 async def test_a_program_that_is_late_is_not_waited_for() -> None:

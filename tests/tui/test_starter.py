@@ -64,12 +64,31 @@ def uncommented(text: str) -> str:
 
 def one_of(kind: str) -> tuple[str, Found]:
     """A target of a kind, with the least that it needs."""
-    return kind, Found(f"my-{kind}", needed(Kinds().facts(kind).settings_type), "a test")
+    return kind, Found(f"my-{kind}", needed(kind, Kinds().facts(kind).settings_type), "a test")
 
 
-def needed(settings: type[Settings]) -> dict[str, Any]:
-    """Values for the settings that have no default."""
-    return {name: "http://127.0.0.1:1/" for name, field in settings.model_fields.items() if field.is_required()}
+NEEDED: dict[str, Any] = {
+    "bucket": "my-bucket",
+    "folder": "/var/backups/mine",
+    "file": "/srv/mine/.env",
+    "organization": "mine",
+    "token": "env:MINE",
+    "run": {"greet": {"argv": ["true"]}},
+}
+"""Values for settings without a default; a URL for all others."""
+ALSO: dict[str, dict[str, Any]] = {
+    "logs": {"files": ["/var/log/mine.log"]},
+    "certificates": {"files": ["/etc/ssl/mine.pem"]},
+    "scans": {"trivy": ["mine:1"]},
+    "sql": {"query": {"one": {"sql": "SELECT 1"}}},
+}
+"""What a kind needs although each of its settings has a default."""
+
+
+def needed(kind: str, settings: type[Settings]) -> dict[str, Any]:
+    """Values for the settings without which there is nothing to watch."""
+    required = (name for name, field in settings.model_fields.items() if field.is_required())
+    return {name: NEEDED.get(name, "http://127.0.0.1:1/") for name in required} | ALSO.get(kind, {})
 
 
 def test_what_is_found_is_written_and_read_again() -> None:
@@ -137,7 +156,7 @@ def test_no_text_from_the_machine_can_break_the_file(why: str, url: str, name: s
     text = starter([("toy", Found(name, {"url": url}, why))], ToyKinds())
     (target,) = parse(text, ToyKinds()).targets
     assert target.name == name
-    assert set(target.settings.model_dump()) == {"every", "timeout", "protected", "url"}
+    assert set(target.settings.model_dump()) == {"every", "timeout", "protected", "served_by", "url"}
     text.encode("utf-8")
 
 
@@ -191,5 +210,5 @@ def test_a_found_name_that_no_profile_would_take_is_made_fit() -> None:
 
 
 def test_the_name_of_a_kind_is_one_word_in_toml() -> None:
-    assert all(re.fullmatch("[a-z]+", kind.name) for kind in KINDS)
+    assert all(re.fullmatch("[a-z][a-z0-9_]*", kind.name) for kind in KINDS)
     assert all(isinstance(kind, Kind) for kind in Kinds())

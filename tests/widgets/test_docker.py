@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from probes.base import SafeText, Severity, Snapshot
-from probes.docker import Container, Details, DockerFacts, Event, Health, Service, Use
+from probes.docker import Container, Details, DockerFacts, Event, Health, Image, Service, Use
 from probes.docker.gauges import measured
 from widgets.docker import DockerPanel
 from widgets.lines import Line, Part, Span, Tone, width_of
@@ -204,8 +204,8 @@ def test_the_headline_counts_what_runs_and_what_does_not() -> None:
 
 
 def test_the_root_power_of_the_socket_is_said() -> None:
-    assert "DOCKER=ROOT" in shown(DockerPanel().head(view(BUSY), 100))
-    assert "DOCKER=ROOT" not in shown(DockerPanel().head(view(replace(BUSY, root=False)), 100))
+    assert "root's power" in shown(DockerPanel().head(view(BUSY), 100))
+    assert "root's power" not in shown(DockerPanel().head(view(replace(BUSY, root=False)), 100))
 
 
 def test_a_container_is_told_whole() -> None:
@@ -226,3 +226,36 @@ def test_what_has_not_passed_its_own_check_yet_is_not_drawn_as_well() -> None:
 def test_one_restart_is_said_in_the_singular() -> None:
     again = Service("api", (one("api", restarts_recent=1),))
     assert "restarted once in 10 min" in shown(DockerPanel().brief(view(replace(BUSY, services=(again,))), 150))
+
+
+# images
+
+OLD, NEW = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
+MOVED = one("web", image=SafeText(OLD), image_id=OLD, image_now=NEW, image_created=NOW,
+            details=Details(image=SafeText("shop/web:latest")))  # fmt: skip
+DEPLOYED = DockerFacts(
+    services=(Service("web", (MOVED,)), *WELL),
+    images=(Image(NEW, ("shop/web:latest",), (), NOW, 5 * MIB), Image(OLD, (), (), None, None)),
+    total=3,
+    total_running=3,
+)
+
+
+def test_a_service_whose_image_s_name_means_another_one_says_so() -> None:
+    panel = DockerPanel()
+    table = next(table for table in panel.tables if table.name == "services")
+    service = DEPLOYED.services[0]
+    assert "a newer image is here" in str(table.columns[-1].cell(service))
+    assert table.detail is not None
+    said = "\n".join(line.text for line in table.detail(service))
+    assert "shop/web:latest  abababababab, built 2026-03-01 03:12" in said
+    assert "cdcdcdcdcdcd: deploy applies it; latest means whatever was pushed or built last" in said
+
+
+def test_images_are_listed_those_that_run_first() -> None:
+    table = next(table for table in DockerPanel().tables if table.name == "images")
+    rows = table.rows(DEPLOYED)
+    assert [table.key(row) for row in rows] == [OLD, NEW]
+    cells = [[str(column.cell(row)) for column in table.columns] for row in rows]
+    assert cells[0] == ["abababababab", "–", "–", "web", "no name"]
+    assert cells[1] == ["cdcdcdcdcdcd", "5 MiB", "2026-03-01", "–", "shop/web:latest"]

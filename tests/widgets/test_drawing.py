@@ -13,16 +13,31 @@ from rich.cells import get_character_cell_size
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
+from desk.alert import Alert, of_theirs
 from desk.board import Board
-from desk.rules import Alert
-from probes.base import Cause, Failure, GaugeKey, SafeText, Severity, Snapshot
+from desk.inbox.case import Case, Standing
+from probes.base import Cause, Failure, Gap, GaugeKey, Raised, SafeText, Severity, Snapshot, State
 from tests.toys import StillClock, Thing, ToyFacts, ToyPanel, target
 from widgets.draw.marks import bar, plain, spark
+from widgets.folding import folded
 from widgets.lines import Line, Span, Tone, fit, line, width_of
 from widgets.lineview import LineView
-from widgets.overview import Block, Entry, Heading, attention, banner, draw, footer, key_of, parts_of
+from widgets.overview import (
+    LOST,
+    Block,
+    Entry,
+    Heading,
+    attention,
+    banner,
+    draw,
+    footer,
+    gap_lines,
+    key_of,
+    parts_of,
+    whole,
+)
 from widgets.panel import Column, Table
-from widgets.table import KeyedTable, ordered
+from widgets.table import KeyedTable
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -105,6 +120,14 @@ class TestOverview:
         shown = "\n".join(map(text, draw(blocks, 60, 10, 1000.0)))
         assert all(f"B{number}" in shown for number in range(1, 6))
 
+    def test_where_not_every_block_has_a_line_the_worst_stay_and_the_others_are_named(self) -> None:
+        calm = [Block(f"CALM{number}", 0, (entry(f"calm{number}"),)) for number in range(6)]
+        bad = Block("BAD", 0, (entry("bad", severity=Severity.CRITICAL),))
+        lines = draw([*calm, bad], 60, 4, 1000.0)
+        assert [one.text.split()[0] for one in lines] == ["CALM0", "CALM1", "BAD", "no"]
+        assert lines[-1].text.strip() == "no room for CALM2, CALM3, CALM4, CALM5"
+        assert all(one.key for one in lines[:-1]), "each can be opened"
+
     def test_the_worst_block_gets_the_room(self) -> None:
         calm = Block("CALM", 1, (entry("a", things=9),))
         sick = Block("SICK", 2, (entry("b", things=9, severity=Severity.CRITICAL),))
@@ -174,8 +197,11 @@ class TestOverview:
             assert len([line for line in shown if text(line).strip()]) >= 2
 
     def test_the_attention_line_has_words_first_and_counts_the_rest(self) -> None:
-        alerts = [Alert("shelf", "r", Severity.CRITICAL, "g", (), f"fault {number}", 940.0, NOW) for number in range(3)]
-        (shown,) = attention(alerts, 1000.0, 80, 1)
+        alerts = [
+            Alert("shelf", "r", Severity.CRITICAL, f"g{number}", (), f"fault {number}", 940.0, NOW)
+            for number in range(3)
+        ]
+        (shown,) = attention([Case("", alert, Standing.OPEN) for alert in alerts], 1000.0, 80, 1)
         assert text(shown).startswith(" ✕ fault 0 ")
         assert "shelf  1m00s" in text(shown)
         assert "+2 more" in text(shown)
@@ -183,7 +209,7 @@ class TestOverview:
 
     def test_words_are_cut_before_the_name_they_are_about(self) -> None:
         alert = Alert("shelf", "r", Severity.CRITICAL, "", (), "DOWN refused: " + "very " * 30, 940.0, NOW)
-        (shown,) = attention([alert], 1000.0, 60, 1)
+        (shown,) = attention([Case("", alert, Standing.OPEN)], 1000.0, 60, 1)
         assert "…  shelf  1m00s" in text(shown)
 
     def test_nothing_is_called_well_before_everybody_answered(self) -> None:
@@ -322,12 +348,6 @@ class TestTable:
             await pilot.pause()
             assert "Esc shows all" in screen_text(pilot.app)[1]
 
-    @given(st.lists(st.none() | st.floats(allow_nan=False)), st.booleans())
-    def test_rows_without_a_value_come_last_in_either_order(self, sizes: list[float | None], descending: bool) -> None:
-        rows = ordered([Thing("x", size) for size in sizes], TABLE.columns[1], descending)
-        missing = [row.size is None for row in rows]
-        assert missing == sorted(missing)
-
 
 class TestLineView:
     async def test_a_changed_number_repaints_its_cells_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,3 +386,60 @@ class TestLineView:
             view.show([line("● ▲ ✕ ▁▃█ é 漢")])
             await pilot.pause()
             assert screen_text(pilot.app)[0].isascii()
+
+
+# what must be read whole
+
+
+@given(st.lists(st.text("ab -日", max_size=30), max_size=4), st.integers(12, 40))
+def test_a_folded_line_is_never_wider_than_it_may_be_and_loses_no_word(parts: list[str], width: int) -> None:
+    whole_line = line("    ", *(Span(part, Tone.DIM) for part in parts))
+    lines = folded(whole_line, width, 4)
+    assert all(width_of(one.spans) <= width for one in lines)
+    assert "".join(map(text, lines)).replace(" ", "") == text(whole_line).replace(" ", "")
+
+
+def test_a_blank_at_the_very_end_of_the_room_does_not_make_the_line_too_long() -> None:
+    assert [text(one) for one in folded(line("one two three"), 7, 2)] == ["one two", "  three"]
+
+
+def test_lines_are_folded_group_by_group_as_long_as_all_of_them_fit() -> None:
+    long = line("  why it is down, in more words than fit")
+    short = line("  cpu 3 %")
+    groups = (([long], 2), ([short], 1), ([long], 2))
+    assert [text(one) for one in whole(groups, 30, 9)] == [
+        *(told := ["  why it is down, in more ", "    words than fit"]), "  cpu 3 %", *told
+    ]  # fmt: skip
+    assert [text(one)[:5] for one in whole(groups, 30, 4)] == ["  why", "    w", "  cpu", "  why"]
+    assert len(whole(groups, 30, 2)) == 2
+    assert whole((([long], 1),), 30, 9) == [long]
+
+
+def test_a_part_that_is_missing_is_not_called_down() -> None:
+    one = entry()
+    snapshot = one.slot.snapshot
+    assert snapshot is not None
+    gaps = (Gap("component Faxes", Cause.GONE, SafeText("the page has: API")), Gap("3 more keys", Cause.TOO_BIG))
+    drawn = gap_lines(replace(one, slot=replace(one.slot, snapshot=replace(snapshot, gaps=gaps))))
+    assert [text(each) for each in drawn] == [
+        "  ? NOT READ: component Faxes  the page has: API",
+        "  ? LEFT OUT: 3 more keys",
+    ]
+    assert {*LOST} == {*State} - {State.LIVE, State.WAITING}
+
+
+def test_a_target_that_has_no_value_is_not_marked_as_fine_among_several() -> None:
+    blocks = [Block("SHELVES", 1, (entry("a"), entry("b", things=-1, failure=Cause.REFUSED)))]
+    early, late = ([text(one).rstrip() for one in draw(blocks, 80, 20, now)] for now in (1000.0, 1060.0))
+    assert any(one.startswith("  ● a") for one in early)
+    assert any(one.startswith("  ? b") for one in early)
+    assert any(one.startswith("  ✕ b") for one in late)
+
+
+def test_what_is_silenced_where_it_was_raised_colours_nothing() -> None:
+    down = SafeText("Down")
+    theirs = Raised(key="k", name=down, severity=Severity.CRITICAL, words=down, row="web-1")
+    loud, quiet = (of_theirs("a", replace(theirs, silenced=silent), 0.0, 9.0, NOW) for silent in (False, True))
+    assert replace(entry("a"), alerts=(loud,)).severity is Severity.CRITICAL
+    assert replace(entry("a"), alerts=(quiet,)).severity is None
+    assert (loud.row, loud.identity.about) == ("web-1", "k")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from probes.base import SafeText, Severity, Snapshot
-from probes.http import Certificate, Check, HttpFacts, HttpProbe, Timing, Verdict
+from probes.http import Certificate, Check, Expiry, HttpFacts, HttpProbe, Limit, Timing, Verdict
 from probes.http.gauges import measured
 from widgets.http import HttpPanel
 from widgets.lines import Line, Span, Tone, joined, width_of
@@ -56,7 +56,17 @@ DOWN = replace(
 )
 ENDING = Certificate(SafeText("shop.example"), SafeText("Test authority"), (), NOON, NOON, False)
 
+QUOTED = replace(
+    WELL,
+    limits=(Limit("requests", 0.95, 5.0, 100.0, 30.0), Limit("app", 0.28)),
+    retry=41.0,
+    throttles=3,
+    credential=True,
+    expiries=(Expiry("token", NOON, 86400.0 * 3), Expiry("data", None, None, SafeText("never"))),
+)
+
 ODD = {
+    "quoted": QUOTED,
     "nothing": HttpFacts(),
     "well": WELL,
     "down": DOWN,

@@ -15,11 +15,14 @@ from desk.rules import RuleBook
 from probes.base import SafeText, Severity, Snapshot, Target
 from probes.postgres import (
     Archiver,
+    Care,
     Connections,
     Crowd,
     Database,
     Horizon,
+    IndexCare,
     Knot,
+    Lasting,
     Login,
     PostgresFacts,
     PostgresProbe,
@@ -33,6 +36,7 @@ from probes.postgres import (
     Standby,
     Statement,
     Statements,
+    TableCare,
     Traffic,
     Wait,
     Wraparound,
@@ -40,7 +44,8 @@ from probes.postgres import (
 )
 from widgets.lines import Line, Tone, joined, width_of
 from widgets.panel import View, Worry
-from widgets.postgres import PostgresPanel, copies
+from widgets.postgres import PostgresPanel
+from widgets.postgres_tables import copies
 
 WIDTHS = (40, 58, 78, 118, 200)
 GIB = 2.0**30
@@ -91,7 +96,26 @@ BUSY = replace(
                    12.0, 4000.0, 0.2),), 10.0, 120.0, 0.004, SafeText("2026-01-01")),
     progress=(Progress("VACUUM", 500, SafeText("newsletter"), SafeText("events"), "scanning heap", 300.0, 1000.0),),
 )  # fmt: skip
+CARED = replace(
+    CALM,
+    care=Care(
+        tables=(
+            TableCare("public.events", 2.1e6, 1.4e6, None, 7200.0, 3e5, 900.0, 1.8e9, 4e5, 12.0, GIB, GIB / 3, GIB / 2),
+            TableCare("public.locked", 10.0, locked=True),
+            TableCare('"a b"."' + "顧客" * 40 + '"', 1e15, 0.0),
+        ),
+        indexes=(
+            IndexCare("public.events_broken", "public.events", 4e6, 0.0, valid=False),
+            IndexCare("public.events_idle", "public.events", 8e6, 0.0, definition=SafeText("CREATE INDEX ...")),
+            IndexCare("public.events_pkey", "public.events", 8e6, 7e9, 3.0, unique=True, constraint=SafeText("pk")),
+        ),
+        since=864000.0,
+        slow_log=Lasting("log_min_duration_statement", SafeText("250 ms"), "configuration file"),
+        pending=("shared_buffers",),
+    ),
+)
 ODD = {
+    "cared": CARED,
     "nothing": PostgresFacts(),
     "calm": CALM,
     "busy": BUSY,
@@ -279,3 +303,51 @@ def test_copies_of_the_server_are_listed_with_their_lag() -> None:
 def test_cells_of_wide_characters_are_measured_in_cells() -> None:
     drawn = PostgresPanel().brief(view(ODD["wide"]), 78)[0]
     assert cell_len(text(drawn)) <= 78
+
+
+# care
+
+
+def table_named(name: str) -> Any:
+    return next(table for table in PostgresPanel.tables if table.name == name)
+
+
+def test_the_head_names_the_invalid_index_and_what_waits_for_a_restart() -> None:
+    said = shown(PostgresPanel().head(view(CARED), 200))
+    assert "invalid index public.events_broken" in said
+    assert "1 index unused, 7.6 MiB" in said
+    assert "slow-query log from 250 ms (configuration file)" in said
+    assert "1 changed setting not in force before a restart" in said
+
+
+def test_tables_and_indexes_say_what_is_wrong_with_them() -> None:
+    tables, indexes = table_named("tables"), table_named("indexes")
+    events, locked, _ = tables.rows(CARED)
+    assert tables.tone(events) is Tone.WARNING
+    assert tables.tone(locked) is Tone.DIM
+    detail = shown(tables.detail(events))
+    assert "vacuumed never, analysed 2h00m ago" in detail
+    assert "an estimate" in detail
+    broken, idle, key = indexes.rows(CARED)
+    assert [indexes.tone(one) for one in (broken, idle, key)] == [Tone.CRITICAL, Tone.DIM, Tone.PLAIN]
+    assert indexes.key(idle) == "index public.events_idle"
+    assert "constraint pk" in shown(indexes.detail(key))
+    assert "INVALID" in shown(indexes.detail(broken))
+
+
+def test_before_the_first_look_both_tables_say_so() -> None:
+    assert (table_named("tables").rows(CALM), table_named("indexes").rows(CALM)) == ((), ())
+    assert table_named("tables").empty == "no table was looked at yet"
+
+
+def test_what_we_ask_ourselves_is_the_last_row_and_costs_most_nowhere() -> None:
+    assert BUSY.statements is not None
+    ours = replace(
+        BUSY.statements.top[0], id="opsroom", query=SafeText("Opsroom's own: 4 statements as one"), share=0.9
+    )
+    facts = replace(BUSY, statements=replace(BUSY.statements, ours=ours))
+    table = table_named("statements")
+    assert [table.key(row) for row in table.rows(facts)] == ["1/2/3", "opsroom"]
+    assert [table.tone(row) for row in table.rows(facts)] == [Tone.PLAIN, Tone.DIM]
+    for said in (PostgresPanel().brief(view(facts), 118), PostgresPanel().more(view(facts), 118)):
+        assert "Opsroom" not in shown(said)

@@ -185,3 +185,12 @@ def test_with_room_to_spare_it_adds_only_what_the_brief_has_not_said() -> None:
     queues = replace(BUSY, holds_queues=True)
     assert "queues live here" not in shown(RedisPanel().more(view(queues), 118))
     assert "errors   NOSCRIPT 3/min" in shown(RedisPanel().more(view(queues), 118))
+
+
+def test_an_act_on_a_database_is_about_its_row_and_one_on_the_rest_about_the_server() -> None:
+    slow, databases, replicas = RedisPanel.tables
+    assert databases.subject is not None
+    assert [databases.subject(one) for one in BUSY.databases] == ["db0", "db3"]
+    assert slow.subject is not None
+    assert replicas.subject is not None
+    assert (slow.subject(SLOW), replicas.subject(REPLICA)) == ("", "")

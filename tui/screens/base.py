@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from tui.room import Room
 from widgets.lineview import LineView
-from widgets.overview import banner, footer
+from widgets.overview import footer
 
 
 class RoomScreen(Screen[None], inherit_bindings=False):
@@ -38,6 +38,8 @@ class RoomScreen(Screen[None], inherit_bindings=False):
         self._top = LineView(classes="bar")
         self._foot = LineView(classes="bar")
         self._message = ""
+        self._prompt: Widget | None = None
+        """The line one types into, while there is one."""
         for binding in room.keymap.bindings(self.where):
             self._bindings.bind(binding.key, binding.action, binding.description, show=False)
 
@@ -58,8 +60,12 @@ class RoomScreen(Screen[None], inherit_bindings=False):
     def draw_frame(self) -> None:
         """The top line and the foot."""
         width = self.size.width
-        self._top.show([banner(self.room.heading(), self.room.clock(), width)])
-        self._foot.show([footer(self.room.keymap.hints(self.where, self.room.demo), width, self._message)])
+        self._top.show([self.room.top(width)])
+        self._foot.show([footer(self.hints(), width, self._message or self.room.aside())])
+
+    def hints(self) -> Sequence[tuple[str, str]]:
+        """(key, words) for the foot, the most useful first."""
+        return self.room.keymap.hints(self.where, self.room.demo)
 
     def say(self, text: str, seconds: float = 4.0) -> None:
         """Say something in passing at the foot."""
@@ -85,6 +91,16 @@ class RoomScreen(Screen[None], inherit_bindings=False):
         """Another size, another picture."""
         self.call_after_refresh(self.draw)
 
+    @property
+    def on_top(self) -> bool:
+        """True while this is the screen one looks at; keys may still come in for one that was just left."""
+        return self.app.screen_stack[-1:] == [self]
+
+    def leave(self) -> None:
+        """Back to where one came from, once."""
+        if self.on_top:
+            self.app.pop_screen()
+
     def line_under_cursor(self) -> str:
         """What `y` copies."""
         return ""
@@ -93,6 +109,55 @@ class RoomScreen(Screen[None], inherit_bindings=False):
     def pointed(self) -> tuple[str, str]:
         """(target, row) under the cursor; each may be empty."""
         return "", ""
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The rows an act would be about: the marked ones, or the one under the cursor."""
+        row = self.pointed[1]
+        return (row,) if row else ()
+
+    # acts: which rows is told by the cursor alone, never by a text
+
+    def action_act(self) -> None:
+        """Everything that can be done to the row."""
+        from tui.acting import menu
+
+        menu(self)
+
+    def action_restart(self) -> None:
+        """Restart, retry, start or run it."""
+        self._act("restart")
+
+    def action_deploy(self) -> None:
+        """Bring out what is new of it."""
+        self._act("deploy")
+
+    def action_pause(self) -> None:
+        """Pause it, or let it go on."""
+        self._act("pause")
+
+    def action_scale(self) -> None:
+        """Change how many there are, or how often."""
+        self._act("scale")
+
+    def action_cancel(self) -> None:
+        """Cancel what it does."""
+        self._act("cancel")
+
+    def action_terminate(self) -> None:
+        """End it."""
+        self._act("terminate")
+
+    def action_console(self) -> None:
+        """Hand the terminal over."""
+        from tui.console import open_console
+
+        open_console(self)
+
+    def _act(self, letter: str) -> None:
+        from tui.acting import by_letter
+
+        by_letter(self, letter)
 
     def about(self) -> Sequence[tuple[str, str]]:
         """(title, text) of what the numbers on this screen mean, for the help."""
@@ -105,21 +170,30 @@ class RoomScreen(Screen[None], inherit_bindings=False):
         typed: Callable[[str], None],
         done: Callable[[str], None] | None = None,
         given_up: Callable[[], None] | None = None,
+        longest: int = 200,
+        hidden: bool = False,
     ) -> None:
-        """Let the person type a line in place of the foot.
+        """Let the person type a line in place of the foot; `hidden` shows a dot for each letter.
 
         `typed` follows each letter, `done` gets the end (absent: what was typed stays), `given_up` is told of Esc
         (absent: as if nothing had been typed).
         """
         from tui.screens.prompt import Prompt  # the input widget is loaded when first used
 
-        prompt = Prompt(label, value, typed, done or typed, given_up or (lambda: typed("")))
+        if self._prompt is not None:
+            return  # one line is being typed already
+        self._prompt = prompt = Prompt(label, value, typed, done or typed, given_up or (lambda: typed("")), longest)
+        prompt.password = hidden
         self.mount(prompt, before=self._foot)
         self._foot.display = False
         prompt.focus()
 
     def prompt_closed(self, prompt: Widget) -> None:
         """The line is typed: the foot comes back."""
+        if prompt is not self._prompt:
+            return
+        self._prompt = None
+        prompt.can_focus = False  # a focus still on its way must not end in a line that is gone
         prompt.remove()
         self._foot.display = True
         self.set_focus(None)

@@ -13,7 +13,7 @@ from tui.room import Room
 from tui.screens.base import RoomScreen
 from widgets.lines import Line, Part, Span, Tone, dim, joined, line, sign, strong, toned, width_of
 from widgets.lineview import LineView
-from widgets.overview import Entry, age_parts, cut, gap_lines, last_good, shows_values, state_lines
+from widgets.overview import Entry, age_parts, cut, gap_lines, last_good, shows_values, state_lines, whole
 from widgets.panel import Table
 from widgets.table import KeyedTable
 
@@ -85,15 +85,20 @@ class Detail(RoomScreen):
 
     def _head_lines(self, entry: Entry) -> list[Line]:
         now, width = self.room.now, self.size.width
-        lines = list(state_lines(entry.slot, now, named=False))
-        lines += [line("  ", sign(a.severity), " ", toned(a.words, a.severity)) for a in entry.alerts if a.gauge][:4]
+        state = list(state_lines(entry.slot, now, named=False))
+        known = [one for one in entry.alerts if one.gauge or one.theirs][:4]
+        alerts = [line("  ", sign(a.severity), " ", toned(a.words, a.severity)) for a in known]
+        head: list[Line] = []
+        gaps: list[Line] = []
         if shows_values(entry.slot, now):
             stale = entry.slot.freshness(now) is not Freshness.FRESH
             for one in entry.head(width - 4):
                 spans = tuple(Span(span.text, Tone.DIM) for span in one.spans) if stale else one.spans
-                lines.append(Line((Span("  "), *spans)))
-            lines += gap_lines(entry)
-        return [Line(cut(one.spans, width)) for one in lines[: max(2, self.size.height - 10)]]
+                head.append(Line((Span("  "), *spans)))
+            gaps = gap_lines(entry)
+        groups = ((state, 5), (alerts, 3), (head, 1), (gaps, 2))
+        lines = whole(groups, width, max(2, self.size.height - 10))
+        return [Line(cut(one.spans, width)) for one in lines]
 
     def _show_head(self, lines: list[Line]) -> None:
         if self._head.styles.height is None or self._head.size.height != len(lines):
@@ -175,6 +180,15 @@ class Detail(RoomScreen):
         panel = self.entry.panel
         return [(panel.title, panel.help)]
 
+    def on_mount(self) -> None:
+        """Somebody looks at this target: what only its own screen shows is read now."""
+        super().on_mount()
+        self.room.engine.watch(self._target)
+
+    def on_unmount(self) -> None:
+        """Nobody looks any more."""
+        self.room.engine.watch(self._target, False)
+
     def clear(self) -> bool:
         """Take back filter and zoom; False when there was neither."""
         had = bool(self._table.filter or self._zoomed)
@@ -225,6 +239,7 @@ class Detail(RoomScreen):
     def action_filter(self) -> None:
         """Only rows that hold a text."""
         self.ask("show rows that hold …", self._table.filter, self._narrow)
+        self._table.expect()
 
     def _narrow(self, text: str) -> None:
         self._table.find(text)
@@ -275,6 +290,12 @@ class Detail(RoomScreen):
         """A double click."""
         self.action_describe()
 
+    def action_chart(self) -> None:
+        """The course of the gauge behind the row under the cursor."""
+        from tui.screens.chart import open_chart
+
+        open_chart(self)
+
     def action_logs(self) -> None:
         """The log of the row."""
         from tui.screens.log import open_log
@@ -287,8 +308,16 @@ class Detail(RoomScreen):
             return ""
         return (self._used.subject or self._used.key)(row)
 
-    def action_looks(self) -> None:
-        """The closer looks of this target."""
-        from tui.screens.sheet import looks_menu
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The marked rows, or the one under the cursor."""
+        if self._used is None:
+            return ()
+        named = self._used.subject or self._used.key
+        return tuple(named(row) for row in self._table.chosen())
 
-        self.app.push_screen(looks_menu(self.room, self._target, self._subject()))
+    def action_looks(self) -> None:
+        """The closer looks of this target; the one look that a row has of its own at once."""
+        from tui.screens.sheet import look_at
+
+        look_at(self, self.room, self._target, self._subject(), self._used.looks if self._used is not None else ())

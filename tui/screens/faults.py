@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tui.room import FaultSwitch, Room
-from tui.screens.sheet import Sheet, folded
+from tui.screens.sheet import Sheet
+from widgets.folding import folded
 from widgets.lines import Line, Span, Tone, dim, fit, line, strong
 
 

@@ -8,12 +8,12 @@ from typing import ClassVar, Final
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from desk.rules import Alert
+from desk.alert import Alert
 from tui.room import Room
 from tui.screens.base import RoomScreen
 from widgets.lines import Line, dim, line
 from widgets.lineview import LineView
-from widgets.overview import Block, attention, draw, parts_of
+from widgets.overview import Block, attention, draw, key_of, parts_of
 
 _TWO_COLUMNS: Final = 130
 """Columns of text a terminal must have for two blocks side by side."""
@@ -29,6 +29,7 @@ _LEGEND_TITLE: Final = "How to read this screen"
 _LEGEND: Final = """● fine   ◆ notice   ▲ warning   ✕ critical   ? unknown or missing; – there is no value.
 Every block says how old its values are. STALE: no new answer, the last values are shown dimmed with their age.
 DOWN: it said no. DENIED: a right is missing. THROTTLED: it asks us to wait. UNSUPPORTED: something is not installed.
+A line with ? and NOT READ, NOT THERE, NO ANSWER or LEFT OUT names a part that is missing; the rest is as it says.
 The attention line names what is wrong, the worst first; o opens it, A lists all."""
 
 
@@ -73,7 +74,7 @@ class Overview(RoomScreen):
     def _draw_attention(self) -> None:
         room, width = self.room, self.size.width
         rows = 1 if self.size.height < 30 else 3 if self.size.height < 60 else 6
-        lines = attention(room.alerts(), room.now, width, rows, self._opening())
+        lines = attention(room.cases(), room.now, width, rows, room.aside() or self._opening())
         if self._attention.styles.height is None or self._attention.size.height != len(lines):
             self._attention.styles.height = len(lines)
         self._attention.show(lines)
@@ -115,11 +116,27 @@ class Overview(RoomScreen):
         return found or [line(), line("  ", dim(f"no line holds “{self._filter}”; Esc shows all"))]
 
     def _settle(self) -> None:
-        """The cursor stands on a line that is there; on the first, the worst, until a person moves it."""
-        keys = self._here.keys()
-        wanted = keys[0] if keys and not self._steered else self._here.cursor
-        if keys and (wanted not in keys or wanted != self._here.cursor):
-            self._here.point(wanted if wanted in keys else keys[0])
+        """The cursor stands on a line that is there; on what the first alert is about until a person moves it."""
+        if not self._steered and (found := self._worst()) is not None:
+            view, wanted = found
+            if view is not self._here:
+                self._here.point(None)
+                self._here = view
+        else:
+            keys = self._here.keys()
+            wanted = self._here.cursor if self._here.cursor in keys else keys[0] if keys else ""
+        if wanted and wanted != self._here.cursor:
+            self._here.point(wanted)
+
+    def _worst(self) -> tuple[LineView, str] | None:
+        """(column, line) of the worst thing that has a line here, else the first line; None when there is none."""
+        views = [view for view in (self._left, self._right) if view.display and view.keys()]
+        for one in self.room.cases():
+            key = key_of(one.alert.target, one.alert.row)
+            for view in views:
+                if key in view.keys():  # noqa: SIM118 - the view's own list of lines
+                    return view, key
+        return (views[0], views[0].keys()[0]) if views else None
 
     # what a person does
 
@@ -176,17 +193,29 @@ class Overview(RoomScreen):
 
     def action_attend(self) -> None:
         """What the attention line speaks of first."""
-        alerts: list[Alert] = self.room.alerts()
-        if alerts:
-            self._open(alerts[0].target, _worst_row(alerts))
+        cases = self.room.cases()
+        if cases:
+            self._open(cases[0].alert.target, cases[0].alert.row)
         else:
             self.say("no alert is open")
 
     def action_alerts(self) -> None:
         """Every alert."""
-        from tui.screens.sheet import alerts_sheet
+        from tui.screens.inbox import InboxScreen
 
-        self.app.push_screen(alerts_sheet(self.room))
+        self.app.push_screen(InboxScreen(self.room))
+
+    def action_runbook(self) -> None:
+        """The runbook's procedures."""
+        from tui.screens.runbook import RunbookScreen
+
+        self.app.push_screen(RunbookScreen(self.room))
+
+    def action_checklists(self) -> None:
+        """What a shift goes through."""
+        from tui.screens.checklists import open_checklists
+
+        open_checklists(self)
 
     def action_zoom(self) -> None:
         """One block on the whole screen, and back."""
@@ -224,6 +253,12 @@ class Overview(RoomScreen):
         if target:
             open_log(self, self.room, target, row)
 
+    def action_chart(self) -> None:
+        """The course of the gauge behind the line under the cursor."""
+        from tui.screens.chart import open_chart
+
+        open_chart(self)
+
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """A click points; a click on the chosen line opens."""
         event.stop()
@@ -243,4 +278,4 @@ class Overview(RoomScreen):
 
 def _worst_row(alerts: Sequence[Alert]) -> str:
     """The row that the first, the worst, of the alerts speaks of; empty when it is about the whole target."""
-    return alerts[0].labels[0][1] if alerts and alerts[0].labels else ""
+    return alerts[0].row if alerts else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
@@ -37,6 +38,24 @@ class Prompt(Input):
         """Follow each letter."""
         event.stop()
         self._typed(event.value)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Of a secret of several lines the first alone would be taken, and nobody would see it."""
+        if self.password and len(event.text.splitlines()) > 1:
+            event.stop()
+            event.prevent_default()
+            self.value = ""
+            self.placeholder = "that has more than one line, which is not taken here: nothing is typed; Esc gives up"
+
+    def action_copy(self) -> None:
+        """What is not shown is not copied either."""
+        if not self.password:
+            super().action_copy()
+
+    def action_cut(self) -> None:
+        """The same."""
+        if not self.password:
+            super().action_cut()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter."""

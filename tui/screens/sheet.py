@@ -1,24 +1,30 @@
-"""Things to read or choose from, over the screen one came from: row details, help, alerts, closer looks, commands."""
+"""Things to read or choose from, over the screen one came from: row details, help, closer looks, commands."""
 
 from __future__ import annotations
 
 import asyncio
-import textwrap
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 
-from desk import words
-from probes.base import ProbeError, SafeText
+from probes.base import Cause, ProbeError, SafeText
+from probes.base.log import masked
 from tui.keys import shown
 from tui.room import Room
 from tui.screens.base import RoomScreen
-from widgets.lines import Line, Span, Tone, dim, fit, line, sign, strong, toned, width_of
+from widgets.failure import sorry
+from widgets.folding import folded, wrapped
+from widgets.lines import Line, Span, Tone, dim, fit, line, shortened, strong
 from widgets.lineview import LineView
-from widgets.overview import key_of, parts_of
 from widgets.panel import Table
+
+_COMMAND: Final = 4000
+"""Characters of a pasted command."""
+_NAME: Final = 31
+"""Cells for the name of what can be chosen."""
 
 Lines = Callable[[int], Sequence[Line]]
 """Makes a sheet's lines for a width."""
@@ -51,7 +57,7 @@ class Sheet(RoomScreen):
         """The lines, made anew."""
         if not self.is_mounted:
             return
-        self._title.show([line(" ", strong(self._title_text))])
+        self._title.show([line(" ", strong(shortened(self._title_text, self.size.width - 2)))])
         self._view.show(self._lines(max(20, self.size.width - 2)))
         keys = self._view.keys()
         if keys and self._view.cursor not in keys:
@@ -97,7 +103,7 @@ class Sheet(RoomScreen):
 
     def action_choose(self) -> None:
         """The line under the cursor."""
-        if self._choose is not None and self._view.cursor:
+        if self._choose is not None and self._view.cursor and self.on_top:
             self._choose(self._view.cursor)
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
@@ -108,29 +114,74 @@ class Sheet(RoomScreen):
 
 
 class Menu(Sheet):
-    """A sheet narrowed down by typing: the commands."""
+    """A sheet narrowed down by typing: the commands. What has no room in a line is shown whole below the list."""
 
-    def __init__(self, room: Room, title: str, items: Sequence[tuple[str, str, str]], choose: Callable[[str], None]):
-        """`items` are (key, name, words)."""
+    DEFAULT_CSS = """
+    Menu #whole { height: 0; padding: 0 1; background: $surface; }
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        title: str,
+        items: Sequence[tuple[str, str, str]],
+        choose: Callable[[str], None],
+        also: Callable[[str], Sequence[tuple[str, str, str]]] = lambda text: (),
+    ):
+        """`items` are (key, name, words); `also` gives more of them for what was typed."""
         super().__init__(room, title, self._shown, choose)
         self._items = items
+        self._also = also
+        self._more: Sequence[tuple[str, str, str]] = ()
         self._typed = ""
+        self._early = ""
+        """What was typed before there was a line to type into."""
+        self._whole = LineView(id="whole")
+
+    def body(self) -> ComposeResult:
+        """Title, lines, and the whole of the one under the cursor."""
+        yield from super().body()
+        yield self._whole
+
+    def draw(self) -> None:
+        """The lines, made anew, and what they could not hold."""
+        super().draw()
+        if not self.is_mounted:
+            return
+        width = max(20, self.size.width - 2)
+        room = max(width - _NAME - 2, 0)
+        texts = {
+            key: [
+                *(folded(line(strong(name.strip())), width, 0) if cell_len(name) > _NAME else []),
+                *(folded(line(dim(" ".join(what.split()))), width, 0) if cell_len(what) > room else []),
+            ]
+            for key, name, what in (*self._more, *self._items)
+        }
+        height = min(max(map(len, texts.values()), default=0), max(0, self.size.height // 3))
+        if self._whole.size.height != height or self._whole.styles.height is None:
+            self._whole.styles.height = height
+        self._whole.display = bool(height)
+        self._whole.show(texts.get(self._view.cursor or "", []))
 
     def _shown(self, width: int) -> list[Line]:
         wanted = self._typed.lower().split()
-        found = [item for item in self._items if all(word in f"{item[1]} {item[2]}".lower() for word in wanted)]
+        found = [item for item in self._items if all(word in " ".join(item).lower() for word in wanted)]
+        found.sort(key=lambda item: not all(word in item[1].lower() for word in wanted))  # a name before mere words
+        found = [*self._more, *found]
         if not found:
             return [line(dim("nothing of that name; Esc goes back"))]
-        room = max(width - 30, 0)
-        return [line(fit(strong(name), 28), "  ", fit(dim(what), room), key=key) for key, name, what in found]
+        room = max(width - _NAME - 2, 0)
+        return [line(fit(strong(name), _NAME), "  ", fit(dim(what), room), key=key) for key, name, what in found]
 
     def on_mount(self) -> None:
         """Typing begins at once."""
         super().on_mount()
-        self.ask("type to narrow down; ↑ ↓ Enter, Esc back", "", self._narrow, self._done, self._leave)
+        early, self._early = self._early, ""
+        self.ask("type to narrow down; ↑ ↓ Enter, Esc back", early, self._narrow, self._done, self._leave, _COMMAND)
 
     def _narrow(self, text: str) -> None:
         self._typed = text
+        self._more = self._also(text)
         self._view.cursor = None
         self.draw()
 
@@ -139,19 +190,27 @@ class Menu(Sheet):
         self.action_choose()
 
     def _leave(self) -> None:
-        self.app.pop_screen()
+        self.leave()
 
     def on_key(self, event: Any) -> None:
-        """The arrows move the choice while one types."""
+        """The arrows move the choice while one types; letters that come before the line does are not lost."""
         if event.key in ("up", "down"):
-            event.stop()
-            event.prevent_default()
             self._view.move(1 if event.key == "down" else -1)
+            self.draw()
+        elif not self.take(event):
+            return
+        event.stop()
+        event.prevent_default()
 
-
-def wrapped(text: str, width: int, hang: int = 0) -> list[Line]:
-    """A paragraph, broken at words; lines after the first begin `hang` cells further right."""
-    return [line(part) for part in textwrap.wrap(text, width, subsequent_indent=" " * hang) or [""]]
+    def take(self, event: Any) -> bool:
+        """Put a letter into the line; True when it was one."""
+        if not event.is_printable or not event.character:
+            return False
+        self._early += event.character
+        for prompt in self.query("Prompt"):
+            prompt.insert_text_at_cursor(self._early)  # type: ignore[attr-defined]
+            self._early = ""
+        return True
 
 
 def row_sheet(room: Room, target: str, table: Table[Any, Any], row: Any) -> Sheet:
@@ -170,58 +229,6 @@ def row_sheet(room: Room, target: str, table: Table[Any, Any], row: Any) -> Shee
         return made
 
     return Sheet(room, f"{target}: {table.title}", lines)
-
-
-def folded(one: Line, width: int, indent: int = 4) -> list[Line]:
-    """A line too long for the width, broken into several of its tones, at a blank where there is one."""
-    if width_of(one.spans) <= width:
-        return [one]
-    indent = min(indent, width // 2)
-    lines: list[Line] = []
-    row: list[Span] = []
-    left = width
-    for span in one.spans:
-        rest = span.text
-        while rest:
-            piece = rest if len(rest) <= left else rest[: _break(rest, left, bool(row))]
-            row.append(Span(piece, span.tone))
-            rest, left = rest[len(piece) :], left - len(piece)
-            if rest:
-                rest = rest.lstrip(" ")
-                lines.append(Line(tuple(row), one.key if not lines else "", one.severity))
-                row, left = [Span(" " * indent)], width - indent
-    return [*lines, Line(tuple(row), one.key if not lines else "", one.severity)]
-
-
-def _break(text: str, room: int, begun: bool) -> int:
-    """How much of a text goes on this line: up to the last blank that fits; all that fits when there is none."""
-    blank = text.rfind(" ", 0, room + 1)
-    return blank + 1 if blank > 0 else (0 if begun and room < 12 else max(room, 1))
-
-
-def alerts_sheet(room: Room) -> Sheet:
-    """Every alert with its age; Enter opens what it is about."""
-
-    def lines(width: int) -> list[Line]:
-        alerts = room.alerts()
-        if not alerts:
-            return [line(sign(None), " nothing needs attention")]
-        made: list[Line] = []
-        for alert in alerts:
-            age = fit(dim(words.age(room.now - alert.since)), 8, right=True)
-            key = key_of(alert.target, alert.labels[0][1] if alert.labels else "")
-            lead = line(sign(alert.severity), " ", age, "  ", toned(alert.words, alert.severity), key=key)
-            made += folded(lead, width, 12)
-            made.append(line(dim(f"             {alert.target}, rule {alert.rule}, since {words.clock(alert.at)} UTC")))
-        return made
-
-    def choose(key: str) -> None:
-        from tui.screens.detail import Detail
-
-        sheet.app.push_screen(Detail(room, *parts_of(key)))
-
-    sheet = Sheet(room, "Alerts", lines, choose)
-    return sheet
 
 
 def help_sheet(room: Room, screen: RoomScreen, about: Sequence[tuple[str, str]]) -> Sheet:
@@ -244,9 +251,24 @@ def help_sheet(room: Room, screen: RoomScreen, about: Sequence[tuple[str, str]])
     return Sheet(room, "Help", lines)
 
 
-def looks_menu(room: Room, target: str, subject: str) -> Sheet:
-    """The closer looks a target offers."""
-    looks = room.engine.probe(target).looks()
+def look_at(screen: RoomScreen, room: Room, target: str, subject: str, suits: Sequence[str] = ()) -> None:
+    """Take the look that a row has of its own; where there is none, or more than one, ask which.
+
+    `suits` are the looks that suit rows of its table: they stand first.
+    """
+    own = [look for look in room.engine.probe(target).looks() if look.row and look.row == subject]
+    if len(own) == 1:
+        open_look(screen, room, target, own[0].name, subject)
+    else:
+        screen.app.push_screen(looks_menu(room, target, subject, suits))
+
+
+def looks_menu(room: Room, target: str, subject: str, suits: Sequence[str] = ()) -> Sheet:
+    """The closer looks a target offers: those of a row itself first, then those that suit it; none of other rows."""
+    looks = sorted(
+        (look for look in room.engine.probe(target).looks() if look.row in ("", subject)),
+        key=lambda look: (look.row != subject, look.name not in suits),
+    )
 
     def lines(width: int) -> list[Line]:
         if not looks:
@@ -268,16 +290,16 @@ def open_look(screen: RoomScreen, room: Room, target: str, name: str, subject: s
     elif look.follow:
         from tui.screens.log import Log
 
-        screen.app.push_screen(Log(room, target, look, subject))
+        screen.app.push_screen(Log(room, target, look, look.row or subject))
     else:
-        screen.app.push_screen(Answer(room, target, name, subject))
+        screen.app.push_screen(Answer(room, target, name, look.row or subject))
 
 
 class Answer(Sheet):
     """A look that answers once."""
 
     def __init__(self, room: Room, target: str, name: str, subject: str) -> None:
-        super().__init__(room, f"{target}: {name} {SafeText(subject, 60)}", self._answer)
+        super().__init__(room, f"{target}: {name} {room.called(target, subject)}", self._answer)
         self._asked = (target, name, subject)
         self._got: Sequence[Line] = [line(dim("asking …"))]
         self._asking: asyncio.Task[None] | None = None
@@ -301,10 +323,11 @@ class Answer(Sheet):
             async with asyncio.timeout(60):
                 sheet = await self.room.engine.probe(target).look(name, subject)
         except ProbeError as error:
-            self._got = [line(strong(error.cause.state.value), f" {error.cause.value}: {error.message}")]
+            self._got = sorry(error)
         except TimeoutError:
-            self._got = [line(strong("STALE"), " timeout-read: no answer within 60 s")]
+            self._got = sorry(ProbeError(Cause.TIMEOUT_READ, "no answer within 60 s"))
         else:
             cut = [line(dim(f"{sheet.dropped} more lines left out"))] if sheet.dropped else []
-            self._got = [*(line(text) for text in sheet.lines), *cut] or [line(dim("it has nothing to say"))]
+            said = (SafeText(masked(str(text)), len(str(text)) + 10) for text in sheet.lines)
+            self._got = [*(line(text) for text in said), *cut] or [line(dim("it has nothing to say"))]
         self.draw()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from probes.base import Gauges, GaugeSpec, Missing, Rule, Severity, Unit
+from probes.base import Capacity, Gauges, GaugeSpec, Missing, Rule, Severity, Unit
 from probes.redis.queues.facts import Queue as OneQueue
 from probes.redis.queues.facts import QueuesFacts
 
@@ -18,7 +18,7 @@ SPECS: Final = (
     GaugeSpec("depth", "Jobs in a state, by the library's own word for it.", better="low"),
     GaugeSpec("waiting", "Jobs a worker could take now.", better="low"),
     GaugeSpec("growth_per_second", "Waiting jobs more per second, over some 12 s.", Unit.PER_SECOND, better="low"),
-    GaugeSpec("arrived_per_second", "Jobs added per second.", Unit.PER_SECOND),
+    GaugeSpec("arrived_per_second", "Jobs added per second.", Unit.PER_SECOND, capacity=Capacity.LOAD),
     GaugeSpec("drained_per_second", "Jobs taken off the queue per second.", Unit.PER_SECOND, better="high"),
     GaugeSpec("empty_in_seconds", "Time until it is empty at this rate; absent unless it drains.", Unit.SECONDS),
     GaugeSpec("oldest_waiting_seconds", "Time the next job has waited.", Unit.SECONDS, better="low"),

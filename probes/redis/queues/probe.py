@@ -10,9 +10,10 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator
 
-from probes.base import Context, Found, Gap, Probe, SafeText, Snapshot, Target
+from probes.base import Console, Context, Found, Gap, Probe, SafeText, Snapshot, Target
 from probes.redis.address import RedisSettings, found
 from probes.redis.connection import Command, Link, Refusal, complaint
+from probes.redis.console import consoles
 from probes.redis.queues import bullmq, celery, rq, sidekiq, streams
 from probes.redis.queues.catalogue import Catalogue, Named, told_apart
 from probes.redis.queues.dialect import Counters, Part
@@ -80,6 +81,10 @@ class QueuesProbe(Probe[QueuesFacts]):
     def discover(cls, environ: Mapping[str, str]) -> Iterable[Found]:
         """The Redis this machine speaks of; its queues are found when it is read."""
         return found(environ, "queues")
+
+    def consoles(self, facts: QueuesFacts | None, subject: str) -> tuple[Console, ...]:
+        """redis-cli, for the server as a whole."""
+        return consoles(self.settings, self.context)
 
     async def read(self) -> Snapshot[QueuesFacts]:
         """Two round trips for each library in use, and some steps of the search when no queue is named."""

@@ -173,6 +173,12 @@ def _failed(name: str, answers: Sequence[Any], more: Iterator[Any], now: float |
     return jobs
 
 
+def last_line(results: Any, trace: Any) -> str:
+    """The last words of an exception, from the newest result of a job or from the job itself."""
+    stack = (_result(results) or _unpacked(trace)).splitlines()
+    return next((line for line in reversed(stack) if line.strip()), "")
+
+
 def _result(reply: Any) -> str:
     """The exception in the newest result of a job, where RQ keeps it since version 1.12."""
     entries = rows(reply)

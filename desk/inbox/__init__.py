@@ -1,0 +1,1 @@
+"""The inbox: every alert of ours and of others, with what people decided about it."""

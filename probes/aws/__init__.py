@@ -1,0 +1,1 @@
+"""Amazon Web Services: one package, one kind for each service that a runbook speaks of."""

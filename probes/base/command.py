@@ -1,0 +1,62 @@
+"""A command line as a dialect sees it: words, not text. Parsing is the desk's work; this is what comes out of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """One simple command, its wrappers (sudo, env, time, nohup ...) taken off; or one SQL statement."""
+
+    words: tuple[str, ...] = ()
+    """The program and its arguments, quotes resolved. Empty for bare SQL."""
+    sql: str = ""
+    """A bare SQL statement, without its semicolon."""
+    stdin: str = ""
+    """A here-document or here-string given to it."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Assignments before it: `PGHOST=db psql`."""
+    through: tuple[str, ...] = ()
+    """The wrappers that were taken off, outermost first."""
+    piped: tuple[tuple[str, ...], ...] = ()
+    """Commands its output goes through."""
+    fed: tuple[str, ...] = ()
+    """The command whose output it reads: `cat dump.sql` in `cat dump.sql | psql shop`."""
+    reads: str = ""
+    """The file it reads: `psql shop < dump.sql`."""
+    writes: tuple[str, ...] = ()
+    """Files its output goes to, as they are written."""
+
+    @property
+    def program(self) -> str:
+        """The program's name without its folder; empty for bare SQL."""
+        return self.words[0].rpartition("/")[2] if self.words else ""
+
+
+def after_options(words: Iterable[str], valued: str, long: Collection[str] = ()) -> tuple[str, ...]:
+    """The words behind a command's options. `valued`: letters of its options that take a value; `long`: long ones.
+
+    >>> after_options(["-n", "-u", "app", "systemctl", "-q"], "u")
+    ('systemctl', '-q')
+    """
+    rest = list(words)
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        option = rest.pop(0)
+        if option == "--":
+            break
+        takes = option in long if option.startswith("--") else option[-1] in valued
+        if takes and rest:
+            rest.pop(0)
+    return tuple(rest)
+
+
+def quoted(words: Iterable[str]) -> str:
+    """Words as one line for a shell.
+
+    >>> quoted(["systemctl", "restart", "web@1.service"]), quoted(["echo", "a b"])
+    ('systemctl restart web@1.service', "echo 'a b'")
+    """
+    return shlex.join(words)

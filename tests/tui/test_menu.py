@@ -1,0 +1,28 @@
+"""What typing narrows a menu down to."""
+
+from __future__ import annotations
+
+from probes.docker.act_prune import PRUNE, REMOVE_IMAGE, REMOVE_VOLUME
+from tests.toys import room
+from tui.screens.sheet import Menu, looks_menu
+
+
+def narrowed(typed: str) -> list[str]:
+    items = [(one.name, one.title, one.what) for one in (REMOVE_IMAGE, PRUNE, REMOVE_VOLUME)]
+    menu = Menu(room("one"), "act", items, lambda key: None)
+    menu._typed = typed
+    return [one.key for one in menu._shown(80)]
+
+
+def test_what_is_called_so_comes_before_what_only_speaks_of_it() -> None:
+    """A prune says that it takes no volume: who types "volume" and Enter does not mean it."""
+    assert "volume" in PRUNE.what
+    assert narrowed("volume") == ["remove-volume", "prune"]
+    assert narrowed("remove") == ["remove-image", "remove-volume", "prune"]
+    assert narrowed("") == ["remove-image", "prune", "remove-volume"]
+
+
+def test_the_looks_that_suit_a_row_stand_first() -> None:
+    shop = room("one")
+    assert [one.key for one in looks_menu(shop, "one", "thing 1")._lines(80)] == ["logs", "sizes"]
+    assert [one.key for one in looks_menu(shop, "one", "thing 1", ("sizes",))._lines(80)] == ["sizes", "logs"]

@@ -1,0 +1,164 @@
+"""`opsroom runbook`: what is in a file, what is worth mending in it, and what may be run of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from desk.profile import parse
+from desk.runbook import assemble
+from desk.runbook.script import PLAIN
+from tests.toys import ToyKinds
+from tui.cli import main
+from tui.dialects import dialects
+from tui.places import Places
+from tui.steps import approvals, steps, with_steps
+
+BOOK = """# Shop
+
+## Queue is full
+
+**Symptoms:**
+
+- Queue depth > 500 for 5 minutes
+
+**Resolution:**
+
+```bash
+# More hands
+docker-compose up -d --scale worker=5 worker
+
+# Note it down
+./scripts/note.sh <ticket>
+```
+
+## Tidy up
+
+```bash
+rm -rf /srv/shop/old
+```
+
+- [ ] Tell the team
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("OPSROOM_HOME", str(tmp_path / "home"))
+    book = tmp_path / "RUNBOOK.md"
+    book.write_text(BOOK)
+    book.chmod(0o600)
+    return book
+
+
+def opsroom(*words: object, typed: str = "") -> Result:
+    return CliRunner().invoke(main, ["runbook", *map(str, words)], input=typed)
+
+
+def test_it_is_shown_as_procedures_with_their_steps(file: Path) -> None:
+    said = opsroom("show", file).output
+    assert "2 procedures" in said
+    assert "1 alert limit" in said
+    assert "Queue is full" in said
+    assert "action    More hands" in said
+    assert "to fill in: <ticket>" in said
+
+
+def test_one_procedure_is_shown_by_words_of_its_title(file: Path) -> None:
+    said = opsroom("show", file, "tidy").output
+    assert "Tidy up" in said
+    assert "Queue is full" not in said
+    assert opsroom("show", file, "nothing").exit_code == 2
+
+
+def test_lint_names_the_line_and_leaves_with_1(file: Path) -> None:
+    done = opsroom("lint", file)
+    assert done.exit_code == 1
+    assert f"{file}:22: it takes away what can't be had back" in done.output
+
+
+def test_a_folder_is_read_whole_and_a_clean_one_leaves_with_0(tmp_path: Path, file: Path) -> None:
+    clean = tmp_path / "clean"
+    clean.mkdir()
+    (clean / "a.md").write_text("# A\n\n```bash\nuptime\n```\n")
+    assert opsroom("lint", clean).exit_code == 0
+    assert opsroom("lint", tmp_path).exit_code == 1
+
+
+def test_the_form_for_programs_has_lines_classes_and_dangers(file: Path) -> None:
+    done = opsroom("lint", file, "--json")
+    assert done.exit_code == 0
+    told = json.loads(done.output)
+    scale, note, remove = told["commands"]
+    assert (scale["line"], scale["class"], scale["verb"], scale["target"]) == (13, "native-action", "scale", "worker")
+    assert (note["class"], note["placeholders"]) == ("shell", ["<ticket>"])
+    assert remove["danger"] == "destructive"
+    assert [one["line"] for one in told["checklist_items"]] == [25]
+    (limit,) = told["thresholds"]
+    assert (limit["metric"], limit["operator"], limit["value"], limit["for"]) == ("Queue depth", ">", 500, "5m")
+    assert opsroom("lint", file, "--json", "--strict").exit_code == 1
+
+
+def test_a_file_that_is_not_there_is_said_in_words(tmp_path: Path) -> None:
+    done = opsroom("lint", tmp_path / "no.md")
+    assert (done.exit_code, "no such file" in done.output) == (2, True)
+
+
+def test_shell_steps_are_run_only_from_what_was_approved_and_has_not_changed(file: Path) -> None:
+    profile = parse(f'system = "shop"\nrunbook = "{file}"\n[toy.shelf]\n', ToyKinds(), str(file.parent / "x.toml"))
+    places = Places.of(os.environ)
+    alone, doubted = with_steps(profile, places)
+    assert alone is profile
+    assert "not approved: opsroom runbook approve RUNBOOK.md" in doubted.doubts[str(file)]
+    assert opsroom("approve", file, typed="n\n").exit_code == 2
+    done = opsroom("approve", file, "--yes")
+    assert done.exit_code == 0, done.output
+    made, runnable = with_steps(profile, places)
+    (target,) = [one for one in made.targets if one.kind == "commands"]
+    (note,) = [name for name in runnable.asks if name.startswith("L16-scripts-note-")]
+    assert (runnable.target, runnable.asks[note]) == ("runbook", {"ticket_1": "ticket", "folder_2": "folder"})
+    run = target.settings.run[note]  # type: ignore[attr-defined]
+    assert (run.argv[-2:], run.danger) == (("{ticket_1}", "{folder_2}"), "disruptive")
+    assert run.parameters["ticket_1"] == PLAIN
+    file.write_text(BOOK + "\n")
+    changed, doubted = with_steps(profile, places)
+    assert changed is profile
+    assert "changed since it was approved" in doubted.doubts[str(file)]
+    file.write_text(BOOK)
+    assert with_steps(profile, places)[0] is not profile
+    assert "1 approval forgotten" in opsroom("approve", file, "--withdraw").output
+    assert with_steps(profile, places)[0] is profile
+
+
+def test_a_file_that_others_can_write_is_never_approved_nor_run(file: Path) -> None:
+    opsroom("approve", file, "--yes")
+    file.chmod(0o666)
+    done = opsroom("approve", file, "--yes")
+    assert (done.exit_code, "nothing is run from it" in done.output) == (2, True)
+
+
+def test_what_opens_a_session_of_its_own_is_no_shell_step(file: Path) -> None:
+    found, refused = steps(assemble.read("x", BOOK.encode() + b"\n```bash\nssh db1\n```\n", dialects()))
+    assert [name.rpartition("-")[0] for name in found] == ["L13-docker-compose-up", "L16-scripts-note", "L22-rm-rf"]
+    assert refused == []
+
+
+def test_what_can_not_be_run_is_named_and_takes_nothing_else_with_it(file: Path) -> None:
+    long = "\n```bash\necho " + "ab" * 4500 + "\n\nmysql -p <password> -e status\n```\n"
+    file.write_text(BOOK + long)
+    done = opsroom("approve", file, "--yes")
+    assert done.exit_code == 0
+    assert "never: line 28:" in done.output
+    assert "never: line 30: it takes or sets a secret (password)" in done.output
+    assert "rm -rf /srv/shop/old" in done.output, "the text itself is shown, not what it says of itself"
+
+
+def test_an_approval_is_a_record_of_who_and_when(file: Path) -> None:
+    opsroom("approve", file, "--yes")
+    found = approvals(Places.of(os.environ)).standing(file, file.read_bytes())
+    assert found.last is not None
+    assert found.last.by

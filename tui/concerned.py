@@ -1,0 +1,204 @@
+"""What a step of a procedure is about here: which targets and rows, and what is read of them now."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from desk import words
+from desk.board import Freshness
+from desk.condition import gauges
+from desk.runbook.book import Command, Procedure
+from desk.runs.record import Judgement
+from probes.base import SafeText
+from tui.kinds import KINDS
+from tui.room import Room
+from widgets.lines import Line
+from widgets.overview import shows_values
+
+_BLOCKS: Final = {kind.name: kind.block for kind in KINDS}
+_ROWS: Final = 2000
+"""Rows of a table among which a name is looked for."""
+_VALUES: Final = 4
+"""Gauges of a row that are told."""
+_MOST: Final = 3
+"""Targets of a kind that are shown when a step does not say which."""
+
+Place = tuple[str, str]
+"""(target, row); without a row the target as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What is read of a place now."""
+
+    target: str
+    row: str
+    value: str
+    """In a line; empty: there is none."""
+    age: float | None
+    """Seconds; None: it was never read."""
+    judgement: Judgement
+    why: str = ""
+    """What is wrong with it, in words."""
+
+    @property
+    def told(self) -> str:
+        """It in a line, with its age."""
+        old = "" if self.age is None else f" ({words.age(self.age)} old)"
+        return f"{self.target}: {self.value or 'no value'}{old}{f'; {self.why}' if self.why else ''}"
+
+
+def places(room: Room, command: Command | None, first: str = "") -> list[Place]:
+    """The places that a command is about: the row it names, else the targets of its kind; `first` before others.
+
+    Where the profile has nothing of that kind, it is what bears the same name, or the targets of the same sort: a line
+    of Compose may be about a service of systemd here.
+    """
+    if command is None or not command.kind:
+        return []
+    there = [slot.target.name for slot in room.board.slots() if slot.target.kind == command.kind]
+    if not there:
+        return list(islice(_alike(room, command), _MOST))
+    there.sort(key=lambda name: name != first)
+    if wanted := wanted_of(command).lower():
+        for name in there:
+            if name.lower() == wanted:
+                return [(name, "")]
+        for name in there:
+            for subject, label in rows(room, name):
+                if wanted in (subject.lower(), label.lower()):
+                    return [(name, subject)]
+        names = named(command)
+        for name in there if names else ():
+            if subjects := subjects_of(room, name, names):
+                return [(name, subject) for subject in subjects[:_MOST]]
+    return [(name, "") for name in there[:_MOST]]
+
+
+def wanted_of(command: Command) -> str:
+    """The one thing that a command names; empty where it names none, or what is yet to be filled in.
+
+    >>> wanted_of(Command(1, 1, "x", target="api")), wanted_of(Command(1, 1, "x", target="pod/<pod>"))
+    ('api', '')
+    """
+    name = command.target.strip()
+    return "" if re.search(r"[<>${}\[\]*]", name) else name
+
+
+def _alike(room: Room, command: Command) -> Iterator[Place]:
+    """The places that show what a reading of another world would: the rows of its names, else targets of its sort."""
+    names = named(command)
+    for slot in room.board.slots():
+        subjects = subjects_of(room, slot.target.name, names) if names else None
+        if subjects is not None:
+            yield from ((slot.target.name, subject) for subject in subjects)
+        elif not names and _BLOCKS.get(slot.target.kind, "") == _BLOCKS.get(command.kind):
+            yield slot.target.name, ""
+
+
+def named(command: Command) -> list[str]:
+    """What a command speaks of, by the names that other worlds may know it by.
+
+    >>> named(Command(1, 1, "x", target="deployment/api worker")), named(Command(1, 1, "x", target="<pod>"))
+    (['api', 'worker'], [])
+    """
+    words = (word.rpartition("/")[2].removesuffix(".service") for word in command.target.split())
+    return [word for word in words if re.fullmatch(r"[A-Za-z0-9][\w.-]*", word)]
+
+
+def subjects_of(room: Room, target: str, names: list[str]) -> tuple[str, ...] | None:
+    """The rows of a target by these names; None unless every one is there."""
+    known: dict[str, str] = {}
+    for subject, label in rows(room, target):
+        known.setdefault(label.lower(), subject)
+        known.setdefault(subject.lower(), subject)
+    found = [known.get(name.lower()) for name in names]
+    return None if None in found else tuple(one for one in found if one is not None)
+
+
+def concerned(room: Room, procedure: Procedure, first: str = "") -> list[Place]:
+    """Every place that the steps of a procedure are about, each target once; `first` (of its alert) first."""
+    found: dict[str, str] = {first: ""} if first and first in _names(room) else {}
+    for step in procedure.steps:
+        for target, row in places(room, step.command, first):
+            found[target] = found.get(target) or row
+    return list(found.items())
+
+
+def rows(room: Room, target: str) -> Iterator[tuple[str, str]]:
+    """(subject, what a person calls it) of each row of a target's tables."""
+    slot = room.board.slot(target)
+    if slot.snapshot is None:
+        return
+    for table in room.panel(slot.target).tables:
+        for row in islice(table.rows(slot.snapshot.facts), _ROWS):
+            subject = (table.subject or table.key)(row)
+            yield subject, str(table.label(row)) if table.label is not None else subject
+
+
+def looked(room: Room, place: Place, wanted: str = "") -> Looked:
+    """What is read of a place now, and whether a limit is passed there. `wanted`: the one thing that it is read for; a
+    whole target that is not that thing says nothing of it."""
+    target, row = place
+    slot, now = room.board.slot(target), room.now
+    age = slot.age(now)
+    fresh = slot.freshness(now) is Freshness.FRESH
+    alerts = [one for one in room.alerts(target) if not row or one.row in ("", row)]
+    if not shows_values(slot, now):
+        why = slot.failure.message if slot.failure is not None else "not read yet"
+        return Looked(target, row, "", age, Judgement.UNKNOWN, str(why))
+    value = _value(room, target, row)
+    if not fresh:
+        return Looked(target, row, value, age, Judgement.UNKNOWN, "no fresh reading")
+    if not value:
+        return Looked(target, row, "", age, Judgement.UNKNOWN, "nothing of it is read")
+    if wanted and not row and wanted.lower() != target.lower():
+        return Looked(target, row, value, age, Judgement.UNKNOWN, f"no row of that name: {SafeText(wanted, 100)}")
+    worst = max(alerts, key=lambda one: one.severity, default=None)
+    if worst is not None:
+        return Looked(target, row, value, age, Judgement.BAD, worst.words)
+    return Looked(target, row, value, age, Judgement.GOOD if _judges(room, place) else Judgement.NONE)
+
+
+def _judges(room: Room, place: Place) -> bool:
+    """True when some rule looks at what was read of a place: where none does, silence is no praise."""
+    target, row = place
+    slot = room.board.slot(target)
+    sources = (target, slot.target.kind)
+    limited = {rule.gauge for rule in room.engine.rules(target)}
+    limited |= {one.name for rule in room.engine.standing_rules for one in gauges(rule.of) if one.source in sources}
+    keys = slot.snapshot.gauges if slot.snapshot is not None else ()
+    return any(key.name in limited and (not row or row in (text for _, text in key.labels)) for key in keys)
+
+
+def _value(room: Room, target: str, row: str) -> str:
+    """A row's line of its panel, else its gauges; of a whole target its headline."""
+    entry = room.entry(target)
+    if row:
+        line = next((one for one in entry.brief(100) if one.key == row), None)
+        return _said(line) if line is not None else _gauges(room, target, row)
+    return "  ".join(str(getattr(part, "text", part)) for part in entry.headline()) or next(
+        (_said(one) for one in entry.brief(100)), ""
+    )
+
+
+def _gauges(room: Room, target: str, row: str) -> str:
+    snapshot = room.board.slot(target).snapshot
+    specs = {spec.name: spec for spec in room.engine.probe(target).gauges}
+    found: list[str] = []
+    for key, value in snapshot.gauges.items() if snapshot is not None else ():
+        if key.name in specs and row in (text for _, text in key.labels):
+            found.append(f"{key.name} {words.amount(value, specs[key.name].unit)}")
+    return "  ".join(found[:_VALUES])
+
+
+def _said(line: Line) -> str:
+    return str(SafeText(" ".join(line.text.split()), 200))
+
+
+def _names(room: Room) -> Sequence[str]:
+    return [slot.target.name for slot in room.board.slots()]

@@ -1,0 +1,108 @@
+"""The audit on paper: what `opsroom audit show` and `opsroom audit verify` print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from desk import words
+from desk.audit import Chronicle, Code, Record
+from desk.audit.chronicle import missing
+from probes.base import SafeText
+
+_SAID: Final[Mapping[Code, str]] = {
+    Code.SESSION_OPENED: "opened",
+    Code.SESSION_CLOSED: "closed",
+    Code.ARMED: "armed",
+    Code.DISARMED: "disarmed",
+    Code.INTENT: "will",
+    Code.SENT: "sent",
+    Code.DONE: "done",
+    Code.REFUSED: "REFUSED",
+    Code.FAILED: "FAILED",
+    Code.UNKNOWN: "UNKNOWN",
+    Code.PARTIAL: "PARTIAL",
+    Code.VERDICT: "found",
+    Code.SETTLED: "settled",
+    Code.MISSED: "missed",
+}
+
+
+def shown(chronicle: Chronicle, last: int) -> list[str]:
+    """The newest records, oldest first, a line each."""
+    actors = {chapter.writer: _actor(chapter.records) for chapter in chronicle.chapters}
+    acts = {str(one.data.get("act")): one for one in chronicle.records() if one.code is Code.INTENT}
+    return [_line(record, actors.get(record.writer, "?"), acts) for record in chronicle.records()[-last:]]
+
+
+def as_json(chronicle: Chronicle, last: int) -> list[str]:
+    """The newest records as they stand in the files, a JSON object each."""
+    return [record.line.decode("ascii").rstrip("\n") for record in chronicle.records()[-last:]]
+
+
+def verified(chronicle: Chronicle, witness: Iterable[str]) -> tuple[list[str], bool]:
+    """(what there is to say, whether every record is as it was written)."""
+    lost = missing(chronicle, witness)
+    lines = [f"note: {note}" for note in chronicle.notes]
+    lines += [f"WRONG: {problem}" for problem in chronicle.problems]
+    lines += [f"WRONG: the witness has seen {one[:16]}…, which is not there" for one in lost]
+    open_ends = chronicle.unfinished()
+    lines += [f"open: act {one.act} of {one.intent.data.get('target')} has no known end" for one in open_ends]
+    records, writers = len(chronicle.records()), len(chronicle.chapters)
+    whole = not chronicle.problems and not lost
+    counted = f"{words.plural(records, 'record')} by {words.plural(writers, 'session')}"
+    lines.append(f"{counted}: " + ("all as they were written" if whole else "NOT as they were written"))
+    newest = chronicle.records()[-1:]
+    lines += [f"newest: {record.hash}  keep it elsewhere; --witness holds it against the files" for record in newest]
+    return lines, whole
+
+
+def _actor(records: Sequence[Record]) -> str:
+    first = records[0] if records else None
+    told = first.data.get("actor") if first is not None and first.code is Code.SESSION_OPENED else None
+    return str(SafeText(f"{_in(told, 'name') or '?'}@{_in(told, 'host') or '?'}", 60))
+
+
+def _line(record: Record, actor: str, acts: Mapping[str, Record]) -> str:
+    at = f"{record.at:%Y-%m-%d %H:%M:%S}Z"
+    return str(SafeText(f"{at}  {actor}  {_SAID[record.code]:<8} {_words(record, acts)}", 1000)).rstrip()
+
+
+def _words(record: Record, acts: Mapping[str, Record]) -> str:
+    data = record.data
+    match record.code:
+        case Code.SESSION_OPENED:
+            about = data.get("about")
+            return f"a session on {_in(about, 'system')} {_in(about, 'environment')}"
+        case Code.ARMED:
+            minutes = data.get("minutes")
+            return f"{'without an end' if minutes is None else f'for {minutes} min'}: {data.get('reason')}"
+        case Code.DISARMED:
+            return str(data.get("why", ""))
+        case Code.INTENT:
+            subject = data.get("subject")
+            change = f"{_in(subject, 'before')} -> {_in(subject, 'after')}"
+            return f"{_aim(data)}: {change} ({data.get('reason')})"
+        case Code.REFUSED if "act" not in data:
+            return f"{data.get('action')} on {data.get('target')}: {data.get('reason')}"
+        case Code.SETTLED:
+            return f"{_of(data, acts)}: {data.get('note')} (found: {data.get('found')})"
+        case Code.SESSION_CLOSED | Code.MISSED:
+            return ""
+        case _:
+            said = " ".join(str(data[key]) for key in ("truth", "words") if data.get(key))
+            return f"{_of(data, acts)}: {said}" if said else _of(data, acts)
+
+
+def _of(data: Mapping[str, Any], acts: Mapping[str, Record]) -> str:
+    intent = acts.get(str(data.get("act")))
+    return _aim(intent.data) if intent is not None else f"act {data.get('act')}"
+
+
+def _aim(data: Mapping[str, Any]) -> str:
+    return f"{data.get('action')} {_in(data.get('subject'), 'name')} on {data.get('target')}"
+
+
+def _in(table: object, key: str) -> str:
+    """What a table of a record holds; records may be of any shape once somebody has written in them."""
+    return str(table.get(key) or "") if isinstance(table, Mapping) else ""

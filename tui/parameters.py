@@ -1,0 +1,150 @@
+"""What a procedure's commands need, asked once for the run: offered where it is known, never filled in by itself."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from desk.runbook.book import Parameter
+from desk.runs.filling import LONGEST, bare, fits, names
+from probes.base import SafeText
+from probes.base.log import masked
+from tui.concerned import places, rows
+
+if TYPE_CHECKING:
+    from tui.screens.procedure_run import RunScreen
+
+_OFFERS: Final = 200
+"""Values that are offered."""
+
+_COUNTS: Final = re.compile(
+    r"(?:.*[\W_])?(?:n|num|number|count|workers|replicas|instances|size|seconds|minutes|hours|days|lines|percent|port)",
+    re.IGNORECASE,
+)
+"""Names of numbers: they are typed, and no row is one."""
+
+_RANDOM: Final = re.compile(r"://.*(?<![A-Za-z0-9])(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{20,}", re.DOTALL)
+"""A long word of letters and digits in an address: who has the address of a webhook may use it."""
+
+Offer = tuple[str, str]
+"""(value, where it comes from)."""
+
+
+def hides(screen: RunScreen, value: str) -> bool:
+    """True for a value that holds a secret, whatever its name is: a password in an address, a token, one known here."""
+    there = screen.room.procedures
+    known = there is not None and there.runs.hides(value)
+    return known or masked(value) != value or _RANDOM.search(value) is not None
+
+
+def offers(screen: RunScreen, parameter: Parameter) -> list[Offer]:
+    """Values a parameter may have: of the alert's labels, of the environment, of the rows its steps are about.
+
+    None of them holds a secret.
+    """
+    found: dict[str, str] = {}
+    occasion = screen.occasion
+    wanted = parameter.name.lower().replace("_", "").replace("-", "").replace(" ", "")
+    labels = list(occasion.labels) if occasion is not None else []
+    labels.sort(key=lambda pair: pair[0].lower() not in wanted and wanted not in pair[0].lower())
+    counted = _COUNTS.fullmatch(parameter.name.strip()) is not None
+    for name, text in labels:
+        if not counted or text.isdecimal():
+            found.setdefault(text, f"{name} of the alert")
+    for written in parameter.written:
+        for one in dict.fromkeys((bare(written), bare(written).upper())):
+            if value := os.environ.get(one):
+                found.setdefault(value, f"${one} of this session")
+    for step in screen.steps if not counted else ():
+        if step.command is None or parameter.name not in names(step.command, screen.parameters):
+            continue
+        for target, _ in places(screen.room, step.command, occasion.target if occasion is not None else ""):
+            for subject, label in islice(rows(screen.room, target), _OFFERS):
+                found.setdefault(subject, f"row of {target}" + (f": {label}" if label != subject else ""))
+    return [
+        (value, why) for value, why in islice(found.items(), _OFFERS) if not fits(value) and not hides(screen, value)
+    ]
+
+
+def ask(screen: RunScreen, parameter: Parameter, then: Callable[[], None]) -> None:
+    """Ask for one; `then` goes on once it is filled in."""
+    name = SafeText(parameter.name, 60)
+    found = offers(screen, parameter)
+    if not found:
+        screen.ask(
+            f"{name}? it is asked once for the whole run; Esc leaves it",
+            "",
+            lambda text: None,
+            lambda text: _given(screen, parameter, text, then),
+            lambda: None,
+            LONGEST,
+        )
+        return
+    from tui.screens.sheet import Menu
+
+    def typed(text: str) -> Sequence[tuple[str, str, str]]:
+        text = text.strip()
+        new = not fits(text) and text not in {value for value, _ in found}
+        return [(text, str(SafeText(text, 80)), "as typed")] if new else ()
+
+    def choose(value: str) -> None:
+        sheet.leave()
+        _given(screen, parameter, value, then)
+
+    items = [(value, str(SafeText(value, 80)), str(SafeText(why, 120))) for value, why in found]
+    sheet = Menu(screen.room, f"{name}: which? it is asked once for the whole run", items, choose, typed)
+    screen.app.push_screen(sheet)
+
+
+def ask_all(screen: RunScreen, missing: Sequence[str], then: Callable[[], None]) -> None:
+    """Ask for all that is missing, one after the other."""
+    known = {one.name: one for one in screen.parameters}
+    name, *others = missing
+    parameter = known.get(name) or Parameter(name, (name,), ())
+    ask(screen, parameter, (lambda: ask_all(screen, others, then)) if others else then)
+
+
+def menu(screen: RunScreen) -> None:
+    """Everything that is to be filled in, to be changed too."""
+    from tui.screens.sheet import Menu
+
+    there = {one.name: one for one in screen.parameters}
+    if not there:
+        screen.say("nothing is to be filled in")
+        return
+    values = screen.values
+
+    def said(one: Parameter) -> str:
+        given = values.get(one.name)
+        if one.secret:
+            return "a secret: it is typed where the line is run"
+        return "not filled in" if given is None else given.value
+
+    def choose(name: str) -> None:
+        if there[name].secret:
+            sheet.say(said(there[name]))
+            return
+        sheet.leave()
+        screen.call_after_refresh(ask, screen, there[name], lambda: screen.say(f"{SafeText(name, 60)} is filled in"))
+
+    items = [(name, str(SafeText(name, 60)), str(SafeText(said(one), 200))) for name, one in there.items()]
+    sheet = Menu(screen.room, "What the commands need", items, choose)
+    screen.app.push_screen(sheet)
+
+
+def _given(screen: RunScreen, parameter: Parameter, text: str, then: Callable[[], None]) -> None:
+    text = text.strip()
+    if why := fits(text):
+        screen.say(f"{SafeText(parameter.name, 60)}: {why}, nothing is filled in")
+        return
+    if hides(screen, text):
+        screen.say(
+            f"{SafeText(parameter.name, 60)}: it holds a secret, which is typed where the line is run (y copies it)"
+        )
+        return
+    if screen.give(parameter, text):
+        screen.draw()
+        screen.call_after_refresh(then)
