@@ -15,14 +15,17 @@ from desk import measures
 from desk.audit import Code, Trail, Unrecorded
 from desk.clock import Clock
 from desk.deed import Deed, Stage, Step
-from desk.guard import Confirmation, Mode, Permit, Setting, judge, lock_of
+from desk.guard import Confirmation, Mode, Permit, Refusal, Setting, agreed_of, digest_of, judge, lock_of, needs
 from desk.locks import Claim, Held, Locks
 from desk.requirements import Find, Finding, unmet
+from desk.second import Unfit, Unreachable
+from desk.second.agreements import Agreements
 from desk.unfinished import Case, restored
 from probes.base import (
     Actuator,
     Cause,
     Choice,
+    Lane,
     Offer,
     Outcome,
     Plan,
@@ -92,12 +95,18 @@ class Runner:
         over: Callable[[Deed], None] = lambda deed: None,
         find: Find = lambda plan: (),
         consoles: Mapping[str, AnyActuator] | None = None,
+        second: Agreements | None = None,
+        bars: Callable[[Plan, str], str] = lambda plan, digest: "",
     ) -> None:
         """`actuators`, `consoles` and `settings` go by target; `mode` is asked anew before every single request.
 
         `over` is told of each deed when nothing more of it will be asked for. `find` tells how what a plan requires
-        stands now; without it nothing that requires anything is done. `consoles` hand the terminal over.
+        stands now; without it nothing that requires anything is done. `consoles` hand the terminal over. `second`
+        knows what second persons have approved; without it nothing that needs one is done. `bars` says why a plan (and
+        its digest) is barred now, whoever confirms it: evidence that is to be kept.
         """
+        self._bars = bars
+        self._second = second
         self._over = over
         self._find = find
         self._consoles = consoles or {}
@@ -111,6 +120,7 @@ class Runner:
         self._read_again = read_again
         self._bug = bug
         self._tasks: dict[asyncio.Task[None], Deed] = {}
+        self._lane = Lane("locks", limit=4)
 
     # before anything is done
 
@@ -133,6 +143,10 @@ class Runner:
     def findings(self, plan: Plan) -> tuple[Finding, ...]:
         """How everything that a plan requires stands now."""
         return tuple(self._find(plan)) if plan.requires else ()
+
+    def barred(self, plan: Plan) -> str:
+        """Why a plan is barred now, in words; empty: it is not."""
+        return self._bars(plan, digest_of(plan, self._settings(plan.target)))
 
     def setting(self, target: str) -> Setting:
         """Where acts on a target take place."""
@@ -211,6 +225,7 @@ class Runner:
             task.cancel()
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=_LEAVING)
+        self._lane.close()
         every = [*self._actuators.values(), *self._consoles.values()]
         for actuator in every:
             actuator.abort()
@@ -225,7 +240,7 @@ class Runner:
                 return
             with claim:
                 try:
-                    await self._all(deed)
+                    await self._all(deed, claim)
                 finally:
                     self._over(deed)  # while nobody else can have an act that comes after it
                 sure = all(step.outcome is None or step.outcome.result in _SURE for step in deed.steps)
@@ -243,11 +258,20 @@ class Runner:
         plan = deed.plan
         setting = self._settings(plan.target)
         age = (self._clock.now() - plan.looked_at).total_seconds()
-        verdict = judge(plan, setting, self._mode(), given, max(0.0, age), found=self.findings(plan))
+        agreed = agreed_of(plan, setting)
+        approved = self._second is not None and self._second.approves(given.agreed, agreed)
+        verdict = judge(plan, setting, self._mode(), given, max(0.0, age), approved, self.findings(plan))
+        if isinstance(verdict, Permit) and (barred := self.barred(plan)):
+            verdict = Refusal(barred)
         if isinstance(verdict, Permit):
             try:
                 names = ", ".join(str(subject.name) for subject in plan.chosen[:3])
-                return self._locks.claim(lock_of(plan), f"{self._trail.actor.name} does {plan.action.title} to {names}")
+                claim = await self._claimed(
+                    lock_of(plan), f"{self._trail.actor.name} does {plan.action.title} to {names}"
+                )
+                deed.unlocked = claim.doubt
+                if not needs(plan, setting).second or await self._used(deed, given, agreed, claim):
+                    return claim
             except Held as held:
                 deed.refused = f"one act at a time: {held}"
             except OSError as error:
@@ -258,9 +282,37 @@ class Runner:
             await self._trail.note(Code.REFUSED, {"deed": deed.id, "reason": deed.refused, **about(plan)})
         return None
 
-    async def _all(self, deed: Deed) -> None:
+    async def _claimed(self, name: str, words: str) -> Claim:
+        """The lock, taken on a thread: a store that other machines share may let us wait. Raises as `Locks.claim`."""
+        taking = asyncio.ensure_future(self._lane.run(self._locks.claim, name, words))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            taking.add_done_callback(_released)
+            raise
+        except ProbeError as error:
+            raise OSError(0, str(error.message)) from None
+
+    async def _used(self, deed: Deed, given: Confirmation, digest: str, claim: Claim) -> bool:
+        """Use up what a second person approved; False when it can't be, and why stands in the deed."""
+        assert self._second is not None
+        try:
+            answer = await self._second.use(given.agreed, digest)
+        except (Unfit, Unreachable) as error:
+            deed.refused = str(error)
+        except BaseException:
+            claim.release()
+            raise
+        else:
+            deed.agreed = {"request": given.agreed, "by": answer.told["by"]}
+            return True
+        claim.release()
+        return False
+
+    async def _all(self, deed: Deed, claim: Claim) -> None:
         for number, step in enumerate(deed.steps):
-            if deed.stopping or self._mode() is not Mode.ARMED:
+            deed.unlocked = claim.doubt or deed.unlocked
+            if deed.stopping or self._mode() is not Mode.ARMED or not claim.held:
                 step.stage = Stage.LEFT
                 continue
             try:
@@ -272,7 +324,8 @@ class Runner:
                 deed.stop()
                 step.stage = Stage.LEFT
                 continue
-            await self._one(deed, step)
+            await self._one(deed, step, claim)
+            deed.unlocked = claim.doubt or deed.unlocked
             if deed.plan.action.rolling and len(deed.steps) > 1:
                 await self._settle(deed, [step] if step.stage is Stage.VERIFYING else [])
                 if not step.well:
@@ -281,11 +334,15 @@ class Runner:
     async def _intent(self, deed: Deed, step: Step) -> None:
         """What is about to be sent, on disk. Raises `Unrecorded`: then it is not sent."""
         data = {"deed": deed.id, "act": step.act, "reason": deed.reason, **about(deed.plan), "subject": told(step)}
+        if deed.unlocked:
+            data["unlocked"] = deed.unlocked
+        if deed.agreed:
+            data["second"] = dict(deed.agreed)
         if deed.plan.requires:
             data["required"] = [one.words for one in self.findings(deed.plan)]
         await self._trail.note(Code.INTENT, data)
 
-    async def _one(self, deed: Deed, step: Step) -> None:
+    async def _one(self, deed: Deed, step: Step, claim: Claim) -> None:
         """Send it, once, and write down what was answered."""
         step.stage = Stage.SENDING
         deed.bell()
@@ -295,6 +352,8 @@ class Runner:
                 raise RuntimeError("an actuator sends once")
             if why := unmet(deed.plan, self.findings(deed.plan)):
                 raise _Unmet(why)
+            if not claim.held:
+                raise _Unmet(claim.doubt or "the lock is lost")
             await self._trail.note(Code.SENT, {"deed": deed.id, "act": step.act})
             step.asked = self._clock.monotonic()
 
@@ -400,6 +459,12 @@ class Runner:
 def _looked_at(deed: Deed) -> list[Step]:
     """Steps of which it is not known yet whether they are true."""
     return [step for step in deed.steps if step.stage is Stage.VERIFYING]
+
+
+def _released(taking: asyncio.Future[Claim]) -> None:
+    """A lock that came when nobody waited for it any more."""
+    if not taking.cancelled() and taking.exception() is None:
+        taking.result().release()
 
 
 def _let_go(task: asyncio.Future[Any]) -> None:

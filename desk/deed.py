@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from desk.ids import new_id
 from probes.base import Outcome, Plan, Result, Subject, Truth, Verdict
@@ -64,6 +65,8 @@ class Deed:
     """Monotonic seconds."""
     id: str = field(default_factory=new_id)
     steps: list[Step] = field(default_factory=list)
+    agreed: Mapping[str, Any] = field(default_factory=dict)
+    """What a second person approved, and who that is, for the record; empty: none was needed."""
     refused: str = ""
     """Why none of it was done; empty: it went on."""
     over: bool = False
@@ -71,6 +74,8 @@ class Deed:
     """A person asked to leave the rest."""
     unrecorded: str = ""
     """Why a later record could not be kept, although the intent was; empty: all is kept."""
+    unlocked: str = ""
+    """Whom its lock did not keep from acting at the same time, in words; empty: everybody it should."""
     bell: Callable[[], None] = field(default=lambda: None, repr=False)
 
     def __post_init__(self) -> None:

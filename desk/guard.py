@@ -8,18 +8,18 @@ tier 3   destructive, wide, or on a protected target: the target's name is typed
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 from typing import Final
 
 from desk.audit.record import digest
 from desk.requirements import Finding, unmet
+from desk.second.rule import NOTHING, Rule
 from probes.base import Danger, Plan, SafeText
 
-ALONE: Final = "a second person must agree, and there is no shared store to ask one through"
-"""Why an act that two people must agree on can't be done yet."""
 FRESH: Final = 60.0
 """Seconds a plan may be old when it is confirmed; an older one is made anew first."""
 
@@ -52,8 +52,8 @@ class Setting:
     production: bool
     protected: bool
     """True when the profile asks for the name before any act on this target."""
-    second: bool = False
-    """True when the profile asks for a second person for grave acts on it."""
+    second: Rule = NOTHING
+    """Which acts need a second person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Needs:
     typed: str = ""
     """What must be typed, letter by letter; empty: nothing."""
     second: bool = False
+    """True when somebody else must agree as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ class Confirmation:
     """Of the plan that was on the screen."""
     reason: str = ""
     typed: str = ""
+    agreed: str = ""
+    """Id of what a second person approved; empty: none was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,24 @@ def needs(plan: Plan, setting: Setting) -> Needs:
     """What this plan takes. Danger comes from the act itself, never from the words around it."""
     tier = _tier(plan, setting)
     typed = _readable(plan.target) if tier is Tier.GRAVE else ""
-    return Needs(tier, tier >= Tier.SERIOUS, typed, tier is Tier.GRAVE and setting.second)
+    second = setting.second.asks(_classes(plan, setting, tier), plan.action.name)
+    return Needs(tier, tier >= Tier.SERIOUS or second, typed, second)
+
+
+def _classes(plan: Plan, setting: Setting, tier: Tier) -> set[str]:
+    """The classes of `desk.second.rule` that a plan is of."""
+    danger = max(plan.danger, plan.action.danger)
+    if danger is Danger.READ:
+        return set()
+    there = {
+        "grave": tier is Tier.GRAVE,
+        "destructive": danger is Danger.DESTRUCTIVE,
+        "disruptive": danger >= Danger.DISRUPTIVE,
+        "production": setting.production,
+        "several": len(plan.chosen) > 1,
+        "protected": setting.protected,
+    }
+    return {name for name, so in there.items() if so}
 
 
 def _tier(plan: Plan, setting: Setting) -> Tier:
@@ -125,7 +145,8 @@ def judge(
 ) -> Permit | Refusal:
     """Whether the confirmed plan may be done now.
 
-    `age` is the seconds since its look, `approved` a second person's; `found` is how what it requires stands now.
+    `age` is the seconds since its look; `approved`: a second person has agreed to this very plan; `found` is how what
+    it requires stands now.
     """
     need = needs(plan, setting)
     if mode is not Mode.ARMED:
@@ -143,7 +164,7 @@ def judge(
     if need.typed and given.typed != need.typed:
         return Refusal(f"type {need.typed} to go on")
     if need.second and not approved:
-        return Refusal(ALONE)
+        return Refusal("a second person must agree first")
     return Permit(need.tier)
 
 
@@ -171,6 +192,32 @@ def digest_of(plan: Plan, setting: Setting) -> str:
             "subjects": [[one.key, one.identity, str(one.before), str(one.after)] for one in plan.chosen],
         }
     )
+
+
+def agreed_of(plan: Plan, setting: Setting) -> str:
+    """Names what two people agree on: all that `digest_of` names, but for what moves by itself while they do.
+
+    That is the figures in how an object is now and will be (messages that wait, seconds it has run), unless the act is
+    told a figure itself: then what that would change must be what both have seen.
+    """
+    still = plan.action.number is not None
+    seen = [
+        [one.key, one.identity, *(_still(str(text), still) for text in (one.before, one.after))] for one in plan.chosen
+    ]
+    return digest(
+        {
+            "plan": digest_of(replace(plan, subjects=()), setting),
+            "danger": max(plan.danger, plan.action.danger).name,
+            "subjects": seen,
+        }
+    )
+
+
+def _still(text: str, exactly: bool) -> str:
+    return text if exactly else _FIGURES.sub("#", text)
+
+
+_FIGURES: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
 
 
 def lock_of(plan: Plan) -> str:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,8 @@ from desk.clock import Clock
 from desk.deed import Deed
 from desk.guard import Confirmation, Mode, digest_of, needs
 from desk.measures import Measure, Measures, found
-from probes.base import Lane, ProbeError
+from desk.second.agreements import Agreements
+from probes.base import Lane, Plan, ProbeError
 
 MINUTES: Final = 10
 """For how long a session is armed unless the profile says otherwise."""
@@ -37,10 +39,20 @@ class Hands:
     """Arms and disarms a session. Not made at all where it is read-only for good."""
 
     def __init__(
-        self, make: Callable[[Hands], Runner], trail: Trail, clock: Clock, minutes: float, passive: Path | None = None
+        self,
+        make: Callable[[Hands], Runner],
+        trail: Trail,
+        clock: Clock,
+        minutes: float,
+        passive: Path | None = None,
+        second: Agreements | None = None,
     ) -> None:
-        """`make` builds the runner; `passive` is a file whose presence forbids every act on this machine."""
+        """`make` builds the runner; `passive` is a file whose presence forbids every act on this machine.
+
+        `second` is the way to a second person; without it what needs one is never done.
+        """
         self._make = make
+        self.second = second
         self._clock = clock
         self.passive = passive
         """While this file is there nobody acts from this machine; None: there is no such file."""
@@ -53,6 +65,8 @@ class Hands:
         """Temporary measures in force, also of earlier sessions once they were read."""
         self._tried: set[str] = set()
         """Measures that were already tried to be taken back by themselves."""
+        self.bars: Callable[[Plan, str], str] = lambda plan, digest: ""
+        """Why a plan (and its digest) is barred now, in words: evidence that is to be kept; empty: it is not."""
         self.runner: Runner | None = None
         """What acts; None unless armed."""
 
@@ -86,6 +100,8 @@ class Hands:
     async def arm(self, reason: str, minutes: float | None) -> None:
         """Allow acts for so long, or for as long as the session lasts. Raises `Unrecorded` when that can't be kept."""
         until = None if minutes is None else self._clock.monotonic() + minutes * 60
+        if self.second is not None:
+            await self.second.stand(partial(chronicle.read, self.trail.folder))
         await self.trail.note(Code.ARMED, {"reason": reason, "minutes": minutes})
         self._arming = Arming(reason, until)
         if self.runner is None:
@@ -112,7 +128,11 @@ class Hands:
 
     async def chronicle(self) -> Chronicle:
         """The whole audit, read and checked in a thread. Raises `OSError` or `ProbeError`."""
-        return await self._lane.run(chronicle.read, self.trail.folder)
+        found = await self._lane.run(chronicle.read, self.trail.folder)
+        if self.second is not None:
+            with suppress(OSError):  # said when somebody wants to act
+                await self.second.hold.recall(lambda: found)
+        return found
 
     def over(self, deed: Deed) -> None:
         """A deed came to its end."""
@@ -169,6 +189,8 @@ class Hands:
             task.cancel()
         await asyncio.gather(*(runner.close() for runner in runners))
         self._lane.close()
+        if self.second is not None:
+            await self.second.close()
         with suppress(ProbeError):
             await self.trail.close()
 

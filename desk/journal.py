@@ -98,6 +98,8 @@ class Journal(ABC, Generic[R]):
         self._thread: threading.Thread | None = None
         self.trouble = ""
         """Why nothing is kept now, in words; empty: it is."""
+        self.carry: Callable[[], None] = lambda: None
+        """Told, on the journal's own thread, that something new of this session is on disk."""
 
     # one kind of record
 
@@ -148,6 +150,10 @@ class Journal(ABC, Generic[R]):
     def write(self, records: Sequence[R]) -> None:
         """Keep these as soon as the disk takes them. Called on the event loop; never waits."""
         self._rows.extend(records)
+        self._wake.set()
+
+    def look(self) -> None:
+        """Look at once for what others wrote; from any thread."""
         self._wake.set()
 
     def close(self) -> None:
@@ -212,12 +218,15 @@ class Journal(ABC, Generic[R]):
 
     def _write(self) -> None:
         assert self._store is not None
+        fresh = bool(self._rows)
         while self._rows:
             batch = [self._rows[place] for place in range(min(len(self._rows), _PAGE))]
             self._store.append(self.stream, [self._row(one) for one in batch])
             for _ in batch:
                 self._rows.popleft()
             self.put(batch)
+        if fresh:
+            self.carry()
 
     def _row(self, record: R) -> Row:
         return Row(record.id, record.at, self.about(record), self.written(record))

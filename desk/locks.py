@@ -1,7 +1,7 @@
 """One act at a time on one system: a lock that the kernel lets go when its holder dies.
 
 The lock is named after the system's own identity, so two profiles that call it differently share it. People on other
-machines are out of its reach; a shared store can stand behind the same protocol.
+machines are out of its reach; a shared store stands behind the same protocol (`desk/shared/locks.py`).
 """
 
 from __future__ import annotations
@@ -28,6 +28,16 @@ class Held(Exception):
 class Claim(Protocol):
     """A lock that is held until it is released, or left as a context."""
 
+    @property
+    def held(self) -> bool:
+        """False once it was lost to somebody else: what was begun under it must not go on."""
+        ...
+
+    @property
+    def doubt(self) -> str:
+        """Whom it does not keep away, in words; empty: everybody it should is."""
+        ...
+
     def release(self) -> None:
         """Let go. May be called twice."""
         ...
@@ -50,8 +60,15 @@ class Locks(Protocol):
 class FileClaim:
     """A locked file."""
 
+    doubt = ""
+
     def __init__(self, handle: int) -> None:
         self._handle: int | None = handle
+
+    @property
+    def held(self) -> bool:
+        """Until it is released."""
+        return self._handle is not None
 
     def release(self) -> None:
         """Let go: closing it is enough."""

@@ -7,7 +7,7 @@ Secrets never stand in it: only references do.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from desk import toml_lines
 from desk.checklist.box import Checklist
 from desk.checklist.table import Checklists, ChecklistTable
+from desk.incident import table as incidents
+from desk.incident.scheme import OURS, Scheme
 from desk.kindtable import KindFacts, KindTable
 from desk.notices import channel as channels
 from desk.notices.channel import Channel
@@ -25,9 +27,21 @@ from desk.profile_file import LARGEST, parse_toml, read, read_text
 from desk.profile_rules import Rules
 from desk.rules import NO_ANSWER, RuleChange
 from desk.ruletable import RuleTable
+from desk.second.rule import CLASSES, GRAVE, NOTHING, USUAL, Rule
 from desk.standing import StandingRule
 from desk.theirs import Theirs
-from probes.base import Probe, SafeText, Settings, Shape, Target, in_clear, references
+from probes.base import (
+    BadUrl,
+    Probe,
+    Referring,
+    SafeText,
+    Settings,
+    Shape,
+    Target,
+    in_clear,
+    parse_url,
+    references,
+)
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -36,7 +50,10 @@ _NAME: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")
 
 Acts = Literal["never", "ask", "armed"]
 _File = Annotated[str, Field(min_length=1, max_length=500), Shape(r"^[^\x00-\x1f]+$", "the path of a file")]
-_BESIDE: Final = ("rule", "notify", "checklist")
+_Class = Annotated[str, Shape(r"^[a-z][a-z0-9-]{0,39}$", "a class of acts, or the name of an action")]
+_Approver = Annotated[str, Shape(r"^@?[A-Za-z_][A-Za-z0-9_.-]{0,63}$", "the name of a user, or @group")]
+_STORES: Final = frozenset({"postgresql", "postgres"})
+_BESIDE: Final = ("rule", "notify", "checklist", *incidents.TABLES)
 """Tables that stand beside those of the kinds."""
 
 
@@ -55,8 +72,19 @@ class Head(BaseModel):
         "armed: it may act from the start; not in production.",
     )
     arm_minutes: float = Field(10.0, ge=1, le=120, description="For how long a reason arms the session.")
-    second_person: bool = Field(
-        False, description="true: destructive and wide acts need a second person, or are refused."
+    second_person: bool | Annotated[tuple[_Class, ...], Field(max_length=50)] = Field(
+        False,
+        description="What a second person must agree to: classes of acts ("
+        + "; ".join(f"{name}: {what}" for name, what in CLASSES.items())
+        + ') or names of actions, such as ["destructive", "scale"]. true: ["grave"].',
+    )
+    approvers: Annotated[tuple[_Approver, ...], Field(max_length=200)] = Field(
+        (), description="Who may be the second person: names of users, or @group. Absent: everybody but who asks."
+    )
+    approval_folder: _File = Field(
+        str(USUAL),
+        description="Folder of this machine in which people meet to agree: root's, sticky, writable for those who may. "
+        "Who they are is told by the kernel.",
     )
     history_mib: int = Field(
         256, ge=0, le=65536, description="MiB that thirty days of every gauge may take on disk; 0: nothing is kept."
@@ -66,9 +94,24 @@ class Head(BaseModel):
         512, ge=0, le=65536, description="MiB that the black box may take on disk; 0: nothing is recorded."
     )
     record_days: float = Field(30.0, ge=0.1, le=3660, description="Days after which the black box forgets.")
+    store: Annotated[Referring, Field(max_length=500)] = Field(
+        "",
+        description="Where people on this system meet: postgresql://user@host/database, or a reference to it such as "
+        '"env:OPSROOM_STORE". Empty: everybody keeps what they know to themselves.',
+    )
     runbook: _File | Annotated[tuple[_File, ...], Field(max_length=20)] = Field(
         (), description='The Markdown runbook of the system, or several: "RUNBOOK.md", beside this file.'
     )
+
+    @field_validator("store")
+    @classmethod
+    def _store_is_an_address(cls, store: str) -> str:
+        if store and not store.startswith(("env:", "file:", "command:")):
+            try:
+                parse_url(store, _STORES)
+            except BadUrl as error:
+                raise ValueError(f"the address {error}") from None
+        return store
 
     @field_validator("acts")
     @classmethod
@@ -100,17 +143,24 @@ class Profile:
     """Where it was read from; empty when it was discovered."""
     acts: Acts = "ask"
     arm_minutes: float = 10.0
-    second_person: bool = False
+    second: Rule = NOTHING
+    """What a second person must agree to."""
+    approval_folder: str = str(USUAL)
+    """Where people of this machine meet to agree."""
     history_mib: int = 256
     """MiB that the history on disk may take; 0: none is kept."""
     record_mib: int = 512
     """MiB that the black box may take; 0: nothing is recorded."""
     record_days: float = 30.0
     """Days after which it forgets."""
+    store: str = ""
+    """Where people on this system meet, or a reference to that; empty: nowhere."""
     runbooks: tuple[Path, ...] = ()
     """Its runbooks, in the order of the profile; whether they are there is seen when they are read."""
     checklists: tuple[Checklist, ...] = ()
     """What a shift goes through; those with `source` still lack the boxes of their runbook."""
+    incidents: Scheme = OURS
+    """How its incidents are handled."""
 
 
 def load(path: Path, kinds: KindTable) -> Profile:
@@ -148,6 +198,8 @@ class _Reader:
         checklists = Checklists(self._kinds, self._findings)
         runbooks = self._runbooks(head)
         checklists.read(self._data.get("checklist", []), targets, head is None or bool(runbooks))
+        ways = [one.name for one in notified if isinstance(one.settings, channels.MESSAGES)]
+        scheme = incidents.scheme(self._data, self._findings, ways, Path(self._file).parent)
         self._serving(targets)
         if not targets and not self._findings.problems:
             self._wrong((), "describes no target: add a table such as [host.local]")
@@ -160,10 +212,12 @@ class _Reader:
             description=str(SafeText(head.description)),
             acts=head.acts,
             arm_minutes=head.arm_minutes,
-            second_person=head.second_person,
+            second=_rule(head, targets),
+            approval_folder=head.approval_folder,
             history_mib=head.history_mib,
             record_mib=head.record_mib,
             record_days=head.record_days,
+            store=head.store,
             targets=tuple(targets),
             changes=tuple(rules.changes),
             standing=tuple(rules.standing),
@@ -173,6 +227,7 @@ class _Reader:
             file=self._file,
             runbooks=runbooks,
             checklists=tuple(checklists.found),
+            incidents=scheme,
         )
 
     def _runbooks(self, head: Head | None) -> tuple[Path, ...]:
@@ -196,7 +251,7 @@ class _Reader:
             names = [*Head.model_fields, *self._names, *_BESIDE]
             word = "kind" if isinstance(tops[key], dict) else "key"
             self._wrong((key,), f"is not a known {word}" + guess(key, names))
-        return self._check(Head, {key: tops[key] for key in tops if key not in strange}, ())
+        return self._table(Head, {key: tops[key] for key in tops if key not in strange}, ())
 
     def _targets(self) -> list[Target]:
         targets: list[Target] = []
@@ -278,6 +333,15 @@ class _Reader:
         return False
 
 
+def _rule(head: Head, targets: Sequence[Target]) -> Rule:
+    """What needs a second person; nothing of it matters where nothing does."""
+    classes = GRAVE.classes if head.second_person is True else frozenset(head.second_person or ())
+    if not classes:
+        return NOTHING
+    protected = frozenset(target.name for target in targets if target.settings.protected)
+    return Rule(classes, frozenset(head.approvers), head.production, protected)
+
+
 def schema(kinds: KindTable) -> Mapping[str, Any]:
     """The JSON Schema of a profile, for editors: https://json-schema.org/draft/2020-12/schema."""
     top = Head.model_json_schema()
@@ -295,6 +359,7 @@ def schema(kinds: KindTable) -> Mapping[str, Any]:
     definitions |= {f"notify-{kind}": made for kind, made in of_channels.items()}
     top["properties"]["checklist"] = {"type": "array", "items": {"$ref": "#/$defs/checklist"}}
     top["properties"]["rule"] = {"type": "array", "items": {"$ref": "#/$defs/rule"}}
+    top["properties"] |= incidents.schemas()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **top,

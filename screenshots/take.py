@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from systems.stage import Stage
+from tui import wall as walls
 from tui import wiring
 from tui.app import OpsroomApp
 from tui.keys import Keymap
@@ -56,6 +57,8 @@ class Scene:
     theme: str = "night"
     course: int = COURSE
     """Readings at least when it is taken."""
+    wall: bool = False
+    """True for the wall."""
 
 
 _PROCEDURE: Final = (
@@ -69,6 +72,24 @@ _PROCEDURE: Final = (
     ("following", "q"),
 )
 """From the alert to where the ways part."""
+_INCIDENT: Final = (
+    ("drains: never", "A"),
+    ("nobody has it", "I"),
+    ("how severe is it?", "P"),
+    ("", "2"),
+    ("partial outage", "enter"),
+    ("Enter declares P2", "enter"),
+    ("declared P2", "t"),
+    ("Which role?", "c"),
+    ("decides", "enter"),
+    ("Who is commander?", "a"),
+    ("you", "enter"),
+    ("ann is commander", "n"),
+    ("a note for the timeline", "t"),
+    *(("", "space" if letter == " " else letter) for letter in "he worker is far behind; one more is started"),
+    ("", "enter"),
+)
+"""From the alert to an incident with a commander and a note."""
 _THREE: Final = ("dead-worker", "queue-backlog", "blocked-sessions")
 
 SCENES: Final = (
@@ -124,6 +145,9 @@ SCENES: Final = (
     Scene(
         "checklist", (120, 30), (), (("nothing needs attention", "c"), ("Checklists", "enter")), ("good", "not done")
     ),
+    Scene("wall", (160, 48), _THREE, sees=("3 CRITICAL",), wall=True),
+    Scene("incident", (160, 48), ("queue-backlog",), _INCIDENT, ("“ the worker is", "commander ann", "tell customers")),
+    Scene("incident-small", (80, 24), ("queue-backlog",), _INCIDENT, ("the worker is", "commander ann")),
     Scene("day", (120, 36), ("cache-misses",), sees=("cache hit rate",), theme="day"),
 )
 
@@ -164,8 +188,12 @@ async def take(scene: Scene, stage: Stage) -> str:
     room.hands = wiring.hands(profile, room.engine, kinds, secrets, places, environ)
     room.who = "ann"
     room.make_procedures = partial(wiring.procedures, room, secrets, places)
+    room.make_incidents = partial(wiring.incidents, room, secrets, places)
     room.make_checklists = partial(wiring.checklists, profile, room.engine, secrets, places)
     app = OpsroomApp(room, secrets, scene.theme, ("a demonstration", None))
+    if scene.wall:
+        app = walls.make(profile, kinds, secrets, places, environ, scene.theme, ["overview"])
+        room = app.room
 
     def peace() -> bool:
         """True when the panel of the host has nothing to tell but the demonstration."""

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.stack import aws, cacheservers, docker, kubernetes, metricsapi, places, postgres, prometheus, systemd
+from tests.stack import aws, cacheservers, docker, kubernetes, metricsapi, places, postgres, prometheus, sshd, systemd
 from tests.stack.kubeapi import Cluster
 
 Server = TypeVar("Server")
@@ -118,6 +118,12 @@ def systemd_host(docker_engine: docker.Engine) -> Iterator[systemd.Host]:
     host = obtain("systemd", lambda: systemd.start(docker_engine, f"sd{os.getpid()}", os.getpid()))
     yield host
     systemd.stop(host)
+
+
+@pytest.fixture
+def new_sshd() -> Iterator[Callable[..., sshd.Sshd]]:
+    """Makes OpenSSH servers of the test's own; takes what `stack.sshd.start` takes."""
+    yield from _many("sshd", sshd.start, sshd.end)
 
 
 @pytest.fixture(scope="session")

@@ -134,6 +134,7 @@ def test_no_probe_and_no_panel_is_missing_from_the_table() -> None:
 def test_every_module_of_the_probes_belongs_to_a_kind() -> None:
     there = {path.stem if path.is_file() else path.name for path in (ROOT / "probes").iterdir()}
     there -= {"__init__", "__pycache__", "base", "exec", "py"}
+    there -= {"store"}  # where people meet, which is no system under watch either
     there -= {"notify"}  # tells people, and watches nothing: see the test of the one place that does
     known = {module_of(kind.probe).split(".")[1] for kind in KINDS}
     assert {name for name in there if not name.startswith(".")} == known
@@ -601,7 +602,8 @@ def test_the_wheel_holds_exactly_the_rooms_with_their_data(tmp_path: Path) -> No
         named(path)
         for room in ROOMS
         for path in (ROOT / room).rglob("*")
-        if path.suffix in (".py", ".sql", ".toml", ".md", ".tcss", ".typed") and "__pycache__" not in path.parts
+        if path.suffix in (".py", ".sql", ".toml", ".md", ".tcss", ".typed", ".html", ".css", ".js")
+        and "__pycache__" not in path.parts
     }
     assert wanted - packed == set()
 

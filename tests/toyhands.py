@@ -16,6 +16,10 @@ from desk.clock import Clock
 from desk.guard import Mode, Setting
 from desk.hands import Hands
 from desk.locks import FileLocks
+from desk.second import Colleagues, Rule
+from desk.second.agreements import Agreements
+from desk.second.hold import Hold
+from desk.second.rule import NOTHING
 from probes.base import (
     Action,
     Actuator,
@@ -199,27 +203,32 @@ def toy_hands(
     clock: Clock | None = None,
     production: bool = False,
     protected: bool = False,
-    second: bool = False,
+    second: Rule = NOTHING,
     passive: Path | None = None,
+    ways: Sequence[Colleagues] = (),
 ) -> Hands:
-    """A session that may act on one target, `it`."""
+    """A session that may act on one target, `it`. What `second` says is asked of other people on these `ways`."""
     held = clock or StillClock()
     trail = Trail(folder / "audit", who({}), held, {"system": "toys"})
     trail._chain._sinks = trail._chain._sinks[:1]  # nothing of a test belongs into the machine's own log
 
+    agreements = Agreements(Hold(second, folder / "kept", trail.about, frozenset({"it"})), trail, held, ways)
+
     def make(hands: Hands) -> Runner:
         return Runner(
             {"it": ToyActuator(Target("it", "toy", ToySettings()), context(held), box)},
-            lambda target: Setting("toys", "test", production, protected, second),
+            lambda target: Setting("toys", "test", production, protected, agreements.hold.in_force),
             lambda: hands.mode,
             trail,
             FileLocks(folder / "locks"),
             held,
             every=0.01,
             over=hands.over,
+            second=agreements,
+            bars=lambda plan, digest: hands.bars(plan, digest),
         )
 
-    return Hands(make, trail, held, 10, passive)
+    return Hands(make, trail, held, 10, passive, agreements)
 
 
 __all__ = ["Mode", "ToyActuator", "Toybox", "context", "toy_hands"]

@@ -72,6 +72,8 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
         self._wanted_theme = theme
         self._garbage = Garbage()
         self._due: asyncio.TimerHandle | None = None
+        self._unshared = False
+        """True while something is not shared that should be."""
         self._drawn = 0.0
         """When the last picture was drawn, in the loop's time."""
         for one in THEMES:
@@ -85,8 +87,12 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
         """Show the overview and begin to read."""
         self.theme = self._wanted_theme
         self.room.note = self._say
-        self.push_screen(Overview(self.room))
+        self.push_screen(self.first_screen())
         asyncio.get_running_loop().call_later(_FIRST_PICTURE, self._open)
+
+    def first_screen(self) -> RoomScreen:
+        """What is seen first, and left last."""
+        return Overview(self.room)
 
     def _open(self) -> None:
         self._garbage.begin(asyncio.get_running_loop().time())
@@ -102,6 +108,8 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
 
     async def _start(self) -> None:
         await self.secrets.prepare(references(self.room.profile))
+        if self.room.sharing is not None:
+            self.room.sharing.start()
         if self.room.keep is not None:
             self.room.journal = self.room.keep()
             self.room.journal.start(self.room.engine.inbox)
@@ -123,11 +131,16 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
         if self.room.make_checklists is not None:
             self.room.checklists = self.room.make_checklists()
             self.room.checklists.start(self._ring)
+        if self.room.make_incidents is not None:
+            self.room.incidents = self.room.make_incidents()
+            self.room.incidents.start(self._ring)
         if self._make_hands is not None:
             self.room.hands = self._make_hands()
             if self.room.scribe is not None:
                 self.room.scribe.follow(self.room.hands.trail)
         if self.room.hands is not None:
+            if self.room.hands.second is not None:
+                self.room.hands.second.begin(self._ring)
             await self._take_hold(self.room.hands)
 
     async def _take_hold(self, hands: Hands) -> None:
@@ -160,17 +173,39 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
     async def _second(self) -> None:
         """Once a second: what is shown grows older, and what was allowed may be over."""
         self.room.engine.tick()
+        self._share()
         if self.room.dispatch is not None:
             self.room.dispatch.tick(self._say)
         if self.room.procedures is not None:
             self.room.procedures.tick(self._say)
+        if self.room.incidents is not None:
+            self.room.incidents.tick(self._say)
         hands = self.room.hands
+        if hands is not None and hands.second is not None:
+            hands.second.tick()
         if hands is not None and await hands.fall_back():
             self._say("time is up: the session is disarmed")
         if hands is not None and hands.next_due is not None:
             self.room.later(self._take_back(hands))
         self._draw()
         self._garbage.tidy(asyncio.get_running_loop().time())
+
+    def _share(self) -> None:
+        """Tell the shared store what is looked at, and the person when it is lost and when it is back."""
+        sharing = self.room.sharing
+        if sharing is None:
+            return
+        sharing.tell(self._looked_at(), self.room.works_on, self.room.mode()[1])
+        words = sharing.standing.words(self.room.engine.clock.monotonic())
+        if bool(words) != self._unshared:
+            self._say(words or "the store is back: all is merged")
+        self._unshared = bool(words)
+
+    def _looked_at(self) -> str:
+        """The target or the screen that is looked at."""
+        above = self.screen_stack[-1:]
+        screen = above[0] if above and isinstance(above[0], RoomScreen) else None
+        return (screen.pointed[0] or screen.where) if screen is not None else ""
 
     async def _take_back(self, hands: Hands) -> None:
         """End a temporary measure whose time is up."""
@@ -212,8 +247,12 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
             self.room.procedures.close()
         if self.room.checklists is not None:
             self.room.checklists.close()
+        if self.room.incidents is not None:
+            self.room.incidents.close()
         if self.room.dispatch is not None:
             await self.room.dispatch.close()
+        if self.room.sharing is not None:
+            self.room.sharing.close()
 
     async def on_event(self, event: events.Event) -> None:
         """Every key comes through here first."""
@@ -348,6 +387,30 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
         from tui.screens.unfinished import acts_sheet
 
         self.push_screen(acts_sheet(self.room))
+
+    def action_approvals(self) -> None:
+        """What others ask a second person for."""
+        from tui.screens.approvals import approvals_sheet
+
+        sheet = approvals_sheet(self.room)
+        if isinstance(sheet, str):
+            self._say(sheet)
+        else:
+            self.push_screen(sheet)
+
+    def action_incident(self) -> None:
+        """The incident that goes on; of several which; where none does, declare one."""
+        from tui.screens.incidents import open_incident
+
+        if isinstance(self.screen, RoomScreen):
+            open_incident(self.screen)
+
+    def action_incidents(self) -> None:
+        """Every incident, open and past."""
+        from tui.screens.incidents import open_incidents
+
+        if isinstance(self.screen, RoomScreen):
+            open_incidents(self.screen)
 
     def action_help(self) -> None:
         """Keys and meanings of this screen."""

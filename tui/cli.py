@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -22,12 +22,17 @@ from tui import tapes, terminal, wiring
 from tui.kinds import Kinds
 from tui.secrets import Secrets
 from tui.verb import PROFILE, UNWRITABLE, chosen, complain, profile_of, refuse, say, speechless, whereabouts
+from tui.verbs_approve import approve
 from tui.verbs_check import check
+from tui.verbs_incident import incident
 from tui.verbs_notify import notify
 from tui.verbs_replay import replay
 from tui.verbs_report import report
 from tui.verbs_rules import rules
 from tui.verbs_runbook import runbook
+from tui.verbs_serve import serve
+from tui.verbs_store import store
+from tui.verbs_wall import wall
 
 if TYPE_CHECKING:
     from desk.audit import Chronicle
@@ -165,11 +170,16 @@ def init(file: Path | None) -> None:
     say(f"wrote {path}; look at it, then run: opsroom")
 
 
+main.add_command(approve)
 main.add_command(check)
+main.add_command(incident)
 main.add_command(notify)
 main.add_command(replay)
 main.add_command(report)
 main.add_command(runbook)
+main.add_command(store)
+main.add_command(serve)
+main.add_command(wall)
 
 
 @main.group()
@@ -195,6 +205,7 @@ def show(profile: str | None) -> None:
         "notify": {one.name: _shown(one.settings.model_dump()) for one in found.channels},
         "runbooks": [str(path) for path in found.runbooks],
         "checklists": {one.name: told(one) for one in found.checklists},
+        "incidents": asdict(found.incidents),
     }
     say(json.dumps(body, indent=2, ensure_ascii=False, default=str))
 
@@ -232,6 +243,8 @@ def validate(profile: str | None, files: tuple[Path, ...]) -> None:
         try:
             found = load(path, Kinds())
             lists, troubles = gathered(found, all_of=False)
+            strange = wiring.unknown_actions(found, Kinds())
+            troubles += [f"{path}: second_person: {one} is no class of acts and no action" for one in strange]
             for trouble in troubles:
                 complain(trouble)
             wrong = wrong or bool(troubles)
@@ -327,6 +340,7 @@ def info() -> None:
         ("crash and bug reports", str(places.state)),
         ("the audit", str(places.audit)),
         ("alerts, history, notices", f"{places.state}/systems/*/inbox.db, history.db, notices.db"),
+        ("incidents", f"{places.state}/systems/*/incidents.db"),
         *tapes.rows(places),
         ("forbids every act", f"{places.passive}, {'which is there' if places.passive.exists() else 'not there'}"),
         ("profiles found", ", ".join(str(path) for path in places.profiles()) or "none"),

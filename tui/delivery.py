@@ -18,10 +18,11 @@ from desk.notices.courier import Courier, Standing
 from desk.notices.file import SpoolError
 from desk.notices.row import Way
 from desk.notices.spool import Spool
+from desk.notices.told import ToldFile
 from desk.notices.wording import System, trial
 from desk.profile import Profile
 from probes.base import Grant
-from probes.base.notice import Delivery, Fate
+from probes.base.notice import Delivery, Fate, Notice
 from tui.places import Places
 from tui.secrets import Secrets
 from tui.wiring import note_bug
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from desk.inbox.inbox import Inbox
     from probes.base.notice import Teller
     from tui.notices import TerminalNotices
+    from tui.sharing import Sharing
 
 SPOOL: Final = "notices.db"
 """Name of the spool in a system's folder."""
@@ -89,7 +91,12 @@ def teller(channel: Channel, secrets: Secrets, clock: Clock) -> Teller:
 
 
 def courier(
-    profile: Profile, clock: Clock, secrets: Secrets, places: Places, bug: Bug = lambda channel, error: None
+    profile: Profile,
+    clock: Clock,
+    secrets: Secrets,
+    places: Places,
+    bug: Bug = lambda channel, error: None,
+    sharing: Sharing | None = None,
 ) -> Courier | None:
     """What tells people of this system's alerts; None where the profile names nobody to tell."""
     if not any(one.settings.outside and one.settings.enabled for one in profile.channels):
@@ -100,9 +107,11 @@ def courier(
         partial(teller, secrets=secrets, clock=clock),
         system_of(profile),
         clock,
-        FileLocks(places.locks),
+        FileLocks(places.locks) if sharing is None else sharing.locks,
         secrets.redact,
         bug=bug,
+        shared=ToldFile(sharing.file) if sharing is not None else None,
+        place=sharing.system if sharing is not None else "",
     )
 
 
@@ -160,6 +169,7 @@ def dispatch(
     places: Places,
     write: Callable[[str], bool] | None,
     environ: Mapping[str, str],
+    sharing: Sharing | None = None,
 ) -> Dispatch:
     """What tells people of a session's alerts. `write` sends the terminal a sequence; None: the person wants none."""
     from tui.notices import TerminalNotices
@@ -176,7 +186,7 @@ def dispatch(
             secrets.redact,
             Drawn.ascii_only,
         )
-    made = courier(profile, engine.clock, secrets, places, partial(note_bug, places, secrets))
+    made = courier(profile, engine.clock, secrets, places, partial(note_bug, places, secrets), sharing)
     return Dispatch(engine.inbox, engine.clock, made, desktop)
 
 
@@ -186,9 +196,14 @@ async def send_test(profile: Profile, name: str, secrets: Secrets, by: str) -> D
     if channel is None or not channel.settings.outside:
         raise LookupError(name)
     clock = SystemClock()
+    return await told_once(channel, trial(system_of(profile), clock.now(), new_id(), by), secrets, clock)
+
+
+async def told_once(channel: Channel, notice: Notice, secrets: Secrets, clock: Clock) -> Delivery:
+    """Tell one channel, in one try; what came back."""
     made = teller(channel, secrets, clock)
     try:
-        return await made.tell(trial(system_of(profile), clock.now(), new_id(), by))
+        return await made.tell(notice)
     finally:
         await made.close()
 

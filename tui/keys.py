@@ -26,8 +26,8 @@ class Key:
     what: str
     """Two or three words."""
     where: str
-    """everywhere, overview, detail, inbox, chart, act, log, sheet, runbook, procedure, checklists, checklist, demo
-    or replay."""
+    """everywhere, overview, detail, inbox, chart, act, log, sheet, runbook, procedure, checklists, checklist,
+    incidents, incident, consent, demo, replay or wall."""
     hint: int = 0
     """Rank in the footer; 0 is not shown there."""
     more: str = ""
@@ -66,6 +66,23 @@ KEYS: Final = (
         0,
         "Measures in force, what was done in this session, and what came of it.",
     ),
+    Key(
+        "room.approvals",
+        "V",
+        "approvals",
+        "everywhere",
+        0,
+        "What others ask a second person for; each is approved or refused by somebody else.",
+    ),
+    Key(
+        "room.incident",
+        "I",
+        "incident",
+        "everywhere",
+        29,
+        "Opens the incident that goes on, or declares one; on an alert, the incident of that alert.",
+    ),
+    Key("room.incidents", "L", "incidents", "everywhere", 0, "Every incident, open and past; n declares another."),
     Key("room.theme", "T", "next theme", "everywhere"),
     Key("room.suspend_process", "ctrl+z", "suspend", "everywhere", 0, "Stops Opsroom; the shell's fg brings it back."),
     Key("room.redraw", "ctrl+l", "redraw", "everywhere", 0, "Paints the whole screen anew if something wrote over it."),
@@ -221,6 +238,66 @@ KEYS: Final = (
     Key("box.page_up", "pageup", "page up", "checklist"),
     Key("box.first", "g,home", "first", "checklist"),
     Key("box.last", "G,end", "last", "checklist"),
+    Key("incidents.open", "enter,o", "open", "incidents", 10, "Opens the incident under the cursor."),
+    Key(
+        "incidents.declare",
+        "n",
+        "declare",
+        "incidents",
+        12,
+        "Declares an incident: asks how severe it is, and its title.",
+    ),
+    Key(
+        "incidents.items",
+        "i",
+        "action items",
+        "incidents",
+        14,
+        "What is left to do of all incidents, the first due first.",
+    ),
+    Key(
+        "incidents.filter", "slash", "filter", "incidents", 20, "Shows only incidents that hold a text; Esc shows all."
+    ),
+    Key("incidents.down", "j,down", "down", "incidents"),
+    Key("incidents.up", "k,up", "up", "incidents"),
+    Key("incidents.page_down", "pagedown,space,ctrl+f", "page down", "incidents"),
+    Key("incidents.page_up", "pageup", "page up", "incidents"),
+    Key("incidents.first", "g,home", "first", "incidents"),
+    Key("incidents.last", "G,end", "last", "incidents"),
+    Key("incident.note", "n,enter", "note", "incident", 1, "Writes a note; Esc keeps what was typed for later."),
+    Key("incident.stage", "x", "status", "incident", 2, "At it, mitigated, resolved, open again."),
+    Key("incident.escalate", "e", "call", "incident", 3, "The ladder: whose turn it is, and what came of the call."),
+    Key("incident.message", "m", "message", "incident", 4, "Fills in a message, to copy it or to send it."),
+    Key("incident.role", "t", "roles", "incident", 5, "Gives a role to somebody, or takes it over."),
+    Key("incident.severity", "s", "severity", "incident", 6, "Changes how severe it is."),
+    Key("incident.expect", "u", "expected end", "incident", 7, "Says when it should be over."),
+    Key(
+        "incident.facts",
+        "b",
+        "impact, cause",
+        "incident",
+        8,
+        "What customers feel, why it is so, since when, its title.",
+    ),
+    Key("incident.items", "i", "action items", "incident", 9, "What is to be done so that it does not happen again."),
+    Key("incident.people", "c", "contacts", "incident", 10, "Ladder and contacts, with the ways to reach them."),
+    Key("incident.see", "o", "alert", "incident", 12, "Opens what its alert is about."),
+    Key("incident.procedure", "p", "procedure", "incident", 13, "Opens the procedure for its alert."),
+    Key(
+        "incident.security", "v", "evidence", "incident", 14, "Keeps evidence: bars what destroys it; again: no longer."
+    ),
+    Key(
+        "incident.post_mortem", "w", "post-mortem", "incident", 15, "Writes the draft into a file; sets the day; done."
+    ),
+    Key("incident.react", "z", "react", "incident", 0, "Says something in a word of the entry under the cursor."),
+    Key("incident.describe", "d", "details", "incident", 17, "Everything known about the entry under the cursor."),
+    Key("incident.filter", "slash", "filter", "incident", 18, "Shows only entries that hold a text; Esc shows all."),
+    Key("incident.down", "j,down", "down", "incident"),
+    Key("incident.up", "k,up", "up", "incident"),
+    Key("incident.page_down", "pagedown,space,ctrl+f", "page down", "incident"),
+    Key("incident.page_up", "pageup", "page up", "incident"),
+    Key("incident.first", "g,home", "oldest", "incident"),
+    Key("incident.last", "G,end", "newest", "incident", 0, "Goes to the newest entry and follows again."),
     Key("log.down", "j,down", "down", "log"),
     Key("log.up", "k,up", "up", "log"),
     Key("log.page_down", "pagedown,space,ctrl+f", "page down", "log"),
@@ -262,6 +339,12 @@ KEYS: Final = (
     Key("act.up", "k,up", "line up", "act"),
     Key("act.page_down", "pagedown,ctrl+f", "read on", "act", 30),
     Key("act.page_up", "pageup", "back", "act"),
+    Key("consent.approve", "a", "approve", "consent", 10, "Approves it, once what it takes is typed."),
+    Key("consent.refuse", "x", "refuse", "consent", 12, "Refuses it, with words."),
+    Key("consent.down", "j,down", "line down", "consent"),
+    Key("consent.up", "k,up", "line up", "consent"),
+    Key("consent.page_down", "pagedown,space,ctrl+f", "read on", "consent", 30),
+    Key("consent.page_up", "pageup", "back", "consent"),
     Key("replay.play", "space", "play, pause", "replay", 3, "Lets the recording go on, or holds it."),
     Key("replay.reading_on", "right", "next reading", "replay", 4, "Goes on by one reading of any target."),
     Key("replay.reading_back", "left", "reading before", "replay", 0, "Goes back by one reading of any target."),
@@ -276,6 +359,9 @@ KEYS: Final = (
     Key("replay.go_to", "t", "go to a time", "replay", 7, "Goes to 03:12, yesterday 03:12, -10m or +1h from here."),
     Key("replay.skip", "e", "skip the gap", "replay", 0, "Goes to the end of a time in which nobody watched."),
     Key("replay.export", "W", "export", "replay", 8, "Writes what is shown: .svg a picture, .json all of it."),
+    Key("wall.hold", "space", "hold, go on", "wall", 3, "Lets the page stay, or the pages take turns again."),
+    Key("wall.next", "right", "next page", "wall", 4, "Turns to the next page."),
+    Key("wall.before", "left", "page before", "wall", 5, "Turns to the page before."),
     Key("demo.faults", "F", "demo faults", "demo", 12, "Starts or heals a fault of the demonstration."),
 )
 
@@ -290,6 +376,22 @@ NUMBERED: Final = frozenset({"panel", "range"})
 
 _KEPT: Final = frozenset({"help", "palette", "leave", "step_back", "interrupt", "copy", "theme", "redraw"})
 """What keeps its keys in a replay, whose own keys take precedence over all others."""
+
+_OF_A_WALL: Final = frozenset(
+    {"room.help", "room.leave", "room.step_back", "room.interrupt", "sheet.down", "sheet.up", "sheet.page_down",
+     "sheet.page_up"}
+)  # fmt: skip
+"""What a wall has of the keys of other places."""
+
+_OF_A_VIEW: Final = frozenset({"room.help", "room.leave", "room.step_back", "room.freeze", "room.theme"})
+_LOOKED_AT: Final = frozenset({"overview", "detail", "chart", "inbox", "sheet"})
+_LOOKS: Final = frozenset(
+    {"down", "up", "first", "last", "page_down", "page_up", "column", "zoom", "filter", "panel", "attend", "open",
+     "alerts", "chart", "describe", "next_table", "previous_table", "next_target", "previous_target", "sort", "invert",
+     "left", "right", "further_left", "further_right", "closer", "wider", "earlier", "later", "range", "newest",
+     "next_gauge", "previous_gauge", "style", "cleared", "see"}
+)  # fmt: skip
+"""What a view in a browser has: what moves, opens and narrows down. It is a list of what is allowed."""
 
 _SHOWN: Final[Mapping[str, str]] = {
     "question_mark": "?", "exclamation_mark": "!", "colon": ":", "slash": "/", "minus": "-", "plus": "+",
@@ -374,6 +476,23 @@ class Keymap:
             if left:
                 made._keys[name] = replace(key, keys=left)
         made._changes, made._replay = self._changes, True
+        return made
+
+    def for_wall(self) -> Keymap:
+        """The keys as they are on a wall: its own, those of its help, and the way out."""
+        return self._only(name for name, key in self._keys.items() if key.where == "wall" or name in _OF_A_WALL)
+
+    def for_view(self) -> Keymap:
+        """The keys as they are for somebody who only looks, in a browser: none that asks, writes, sends or begins."""
+        return self._only(
+            name
+            for name, key in self._keys.items()
+            if name in _OF_A_VIEW or (key.where in _LOOKED_AT and key.action in _LOOKS)
+        )
+
+    def _only(self, names: Iterable[str]) -> Keymap:
+        made = Keymap()
+        made._keys, made._changes = {name: self._keys[name] for name in names}, self._changes
         return made
 
     def bindings(self, where: str) -> list[Binding]:

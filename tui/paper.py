@@ -24,6 +24,14 @@ _SAID: Final[Mapping[Code, str]] = {
     Code.PARTIAL: "PARTIAL",
     Code.VERDICT: "found",
     Code.SETTLED: "settled",
+    Code.SECOND_ASKED: "asked",
+    Code.SECOND_APPROVED: "APPROVED",
+    Code.SECOND_REFUSED: "refused",
+    Code.SECOND_EXPIRED: "expired",
+    Code.SECOND_WITHDRAWN: "withdrew",
+    Code.SECOND_USED: "used",
+    Code.SECOND_GIVEN: "answered",
+    Code.SECOND_RULE: "rule",
     Code.MISSED: "missed",
 }
 
@@ -89,9 +97,35 @@ def _words(record: Record, acts: Mapping[str, Record]) -> str:
             return f"{_of(data, acts)}: {data.get('note')} (found: {data.get('found')})"
         case Code.SESSION_CLOSED | Code.MISSED:
             return ""
+        case _ if record.code in _SECOND:
+            return _second(record)
         case _:
             said = " ".join(str(data[key]) for key in ("truth", "words") if data.get(key))
             return f"{_of(data, acts)}: {said}" if said else _of(data, acts)
+
+
+def _second(record: Record) -> str:
+    """What two people agreed on, who, and how that is proven."""
+    data, code = record.data, record.code
+    id_, what = str(data.get("request") or "")[-6:], data.get("what")
+    by = f"{_in(data.get('by'), 'name')} ({_in(data.get('by'), 'proof')})"
+    said = f": {data.get('words')}" if data.get("words") else ""
+    if code is Code.SECOND_ASKED:
+        return f"[{id_}] a second person: {what} ({data.get('reason')})"
+    if code in (Code.SECOND_APPROVED, Code.SECOND_REFUSED):
+        return f"[{id_}] {what} by {by}{said}"
+    if code is Code.SECOND_USED:
+        return f"[{id_}] what {by} approved"
+    if code is Code.SECOND_GIVEN:
+        asker, word = data.get("asker"), "yes" if data.get("granted") is True else "no"
+        return f"[{id_}] {word} to {_in(asker, 'name')} ({_in(asker, 'proof')}): {what}{said}"
+    if code is Code.SECOND_RULE:
+        agreed = f", agreed on in [{id_}]" if id_ else ""
+        return f"a second person must agree to: {data.get('words')}{agreed}"
+    return f"[{id_}] {what}"
+
+
+_SECOND: Final = frozenset(code for code in Code if code.value.startswith("second."))
 
 
 def _of(data: Mapping[str, Any], acts: Mapping[str, Record]) -> str:

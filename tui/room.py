@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -18,7 +18,7 @@ from desk.inbox.grouping import number, speaking
 from desk.inbox.until import until
 from desk.profile import Profile
 from probes.base import SafeText, Target
-from tui.keys import Keymap
+from tui.keys import Keymap, shown
 from tui.kinds import Kinds
 from widgets.lines import Line
 from widgets.overview import Block, Entry, Heading, Sketch, banner
@@ -30,11 +30,14 @@ if TYPE_CHECKING:
     from desk.history import Historian
     from desk.inbox.journal import InboxJournal
     from desk.measures import Measure
+    from desk.shared.presence import Present
     from desk.tape.scribe import Scribe
     from tui.checklists import ChecklistDesk
     from tui.delivery import Dispatch
+    from tui.incidents import IncidentDesk
     from tui.procedures import Procedures
     from tui.reports import Reports
+    from tui.sharing import Sharing
 
 
 _LABEL: Final = 60
@@ -122,6 +125,14 @@ class Room:
     """Makes what knows the checklists and their runs; None where there are none."""
     checklists: ChecklistDesk | None = None
     """The checklists, once the first picture is there."""
+    make_incidents: Callable[[], IncidentDesk] | None = None
+    """Makes what knows the incidents; None where there are none."""
+    incidents: IncidentDesk | None = None
+    """The incidents, once the first picture is there."""
+    sharing: Sharing | None = None
+    """This session's part in the shared store; None: its profile names no store."""
+    works_on: str = ""
+    """The incident that the person at this session works on, as others are told; empty: none."""
     note: Callable[[str], None] = field(default=lambda text: None)
     """Says something in passing at the foot of the screen."""
 
@@ -257,14 +268,20 @@ class Room:
     def heading(self) -> Heading:
         """What the top line says."""
         notes = [*self._maintained(), *self._measured()]
+        if self.sharing is not None and (lost := self.sharing.standing.brief(self.engine.clock.monotonic())):
+            notes.append(lost)
         if self.scribe is not None and self.scribe.recorder.standing.ill:
             notes.append("NOT RECORDED: E")
         if self.dispatch is not None and self.dispatch.words:
             notes.append(self.dispatch.words)
         if self.procedures is not None and self.procedures.words:
             notes.append(self.procedures.words)
+        if self.hands is not None and self.hands.second is not None and self.hands.second.hold.weakened:
+            notes.append("profile asks for LESS: V")
         if self.checklists is not None and self.checklists.words:
             notes.append(f"{self.checklists.words}: c")
+        if self.incidents is not None and self.incidents.words:
+            notes.append(f"{self.incidents.words}: {self.key_of('incidents')}")
         loud, silenced = speaking(self.cases())
         if self.still is not None:
             notes.append(f"FROZEN since {self.still.clock}")
@@ -289,6 +306,47 @@ class Room:
     def top(self, width: int) -> Line:
         """The top line."""
         return banner(self.heading(), self.clock(), width)
+
+    def top_with_incident(self, width: int) -> Line:
+        """The same with the open incident, for where that has no line of its own."""
+        open_ = self.incidents.brief() if self.incidents is not None else ""
+        if not open_:
+            return self.top(width)
+        heading = self.heading()
+        return banner(replace(heading, note=f"{open_}  {heading.note}"), self.clock(), width)
+
+    def key_of(self, action: str) -> str:
+        """The key of something that can be done everywhere, as a person calls it."""
+        return next((shown(one.keys) for one in self.keymap.of("everywhere") if one.action == action), "")
+
+    @property
+    def incident(self) -> str:
+        """The open incident as others are told that this session is at it; empty: none is open."""
+        one = self.incidents.foremost if self.incidents is not None else None
+        return f"{SafeText(one.level, 12)} {SafeText(one.title, 40)}" if one is not None else ""
+
+    def going_on(self, width: int) -> Line | None:
+        """The line of the worst open incident; None: none is open."""
+        return self.incidents.strip(self.key_of("incident"), width) if self.incidents is not None else None
+
+    def pressing(self) -> str:
+        """What waits for an answer of the person at this session, in a line; empty: nothing does."""
+        second = self.hands.second if self.hands is not None else None
+        waiting = second.pending() if second is not None else []
+        if not waiting:
+            return ""
+        from widgets.second import pressing
+
+        return pressing(waiting, self.engine.clock.now(), self.key_of("approvals"))
+
+    def present(self) -> Sequence[Present]:
+        """Who else is on this system now, by the shared store."""
+        return self.sharing.standing.present if self.sharing is not None else ()
+
+    def with_you(self) -> str:
+        """The same in a line; empty: nobody is known to be there."""
+        there = self.present()
+        return f"with you: {'; '.join(one.words for one in there)}" if there else ""
 
     def aside(self) -> str:
         """What stands at the foot of every screen in place of its keys; empty: the keys."""

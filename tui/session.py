@@ -76,21 +76,25 @@ def open_room(
     why_not = wiring.read_only_because(profile, read_only, places)
     room = Room(engine, profile, kinds, Keymap(wishes.keys), stage, read_only_because=why_not)
     room.reports = partial(_reports, profile, kinds, places)
-    room.keep = partial(wiring.journal, profile, engine, secrets, places)
     room.record = partial(wiring.scribe, profile, engine, secrets, places)
     room.history = wiring.history_file(profile, places)
     room.make_historian = partial(wiring.historian, profile, engine, places)
     actor = who(environ)
     claimed = actor.claimed.get("SUDO_USER", "")
     room.who = f"{claimed} as {actor.name}" if claimed not in ("", actor.name) else actor.name
+    room.sharing = sharing = wiring.sharing(profile, engine, secrets, places, environ, room.who)
+    room.keep = partial(wiring.journal, profile, engine, secrets, places, sharing)
     room.make_procedures = partial(wiring.procedures, room, secrets, places, runnable)
-    room.make_checklists = partial(wiring.checklists, profile, engine, secrets, places)
+    room.make_checklists = partial(wiring.checklists, profile, engine, secrets, places, sharing)
+    room.make_incidents = partial(wiring.incidents, room, secrets, places)
     room.undecided_because = wiring.undecided_because(read_only, places)
     arming = (arm, profile.arm_minutes) if arm else (_BY_PROFILE, None) if profile.acts == "armed" else None
     terminal_ = Terminal()
-    hands = None if why_not else partial(wiring.hands, profile, engine, kinds, secrets, places, environ, terminal_)
+    acting = partial(wiring.hands, profile, engine, kinds, secrets, places, environ, terminal_, sharing)
+    hands = None if why_not else acting
     app = OpsroomApp(room, secrets, look, arming, hands, terminal_)
-    room.dispatch = delivery.dispatch(profile, engine, secrets, places, app.ring if wishes.notices else None, environ)
+    ring = app.ring if wishes.notices else None
+    room.dispatch = delivery.dispatch(profile, engine, secrets, places, ring, environ, sharing)
     app.crash_folder = places.state
     if colours is None:  # Textual would paint greys, and those are colours on a terminal whose ground is light
         app._filters = [NoColor()]

@@ -8,7 +8,7 @@ import os
 import re
 import threading
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -21,6 +21,7 @@ from desk.clock import Clock, SystemClock
 from desk.engine import Engine, Watched
 from desk.profile import Profile, ProfileError, load
 from desk.rules import rules_for
+from desk.second.rule import CLASSES
 from desk.theirs import instructed
 from probes.base import Context, Found, Target
 from probes.base import references as references_of
@@ -30,16 +31,20 @@ from tui.secrets import Secrets
 from tui.terminal import write_private
 
 if TYPE_CHECKING:
+    from desk.audit import Trail
     from desk.hands import Hands
     from desk.history import Historian
     from desk.inbox.case import Silence
     from desk.inbox.journal import InboxJournal
+    from desk.second.agreements import Agreements
     from desk.tape.scribe import Scribe
     from tui.checklists import ChecklistDesk
     from tui.console import ConsoleActuator
     from tui.handover import Terminal
+    from tui.incidents import IncidentDesk
     from tui.procedures import Procedures
     from tui.room import Room
+    from tui.sharing import Sharing
     from tui.steps import Runnable
 
 
@@ -140,6 +145,7 @@ def hands(
     places: Places,
     environ: Mapping[str, str],
     terminal: Terminal | None = None,
+    sharing: Sharing | None = None,
 ) -> Hands:
     """What may act on a profile's targets, once it is armed. Only for sessions that are not read-only for good.
 
@@ -155,19 +161,19 @@ def hands(
 
     clock = engine.clock
     context = Context(secrets, clock.monotonic, clock.now, _operator(), places.state)
-    trail = Trail(
-        places.audit,
-        who(environ),
-        clock,
-        {"system": profile.system, "environment": profile.environment, "profile": profile.file},
-        secrets.redact,
-    )
+    trail = Trail(places.audit, who(environ), clock, about(profile), secrets.redact)
     targets = {target.name: target for target in profile.targets}
     system = " ".join(one for one in (profile.system, profile.environment.upper()) if one)
 
+    second = agreements(profile, trail, clock, secrets, places)
+    if sharing is not None:
+        second.join(sharing.colleagues)
+        trail.heard.append(lambda record: sharing.relay.wake())
+
     def setting(name: str) -> Setting:
-        protected = targets[name].settings.protected
-        return Setting(profile.system, profile.environment, profile.production, protected, profile.second_person)
+        rule = second.hold.in_force  # what it was made for goes on to hold, whatever the profile says by now
+        protected = targets[name].settings.protected or name in rule.protected
+        return Setting(profile.system, profile.environment, profile.production or rule.production, protected, rule)
 
     units = {name: {spec.name: spec.unit for spec in engine.probe(name).gauges} for name in targets}
 
@@ -179,16 +185,47 @@ def hands(
             setting,
             lambda: made.mode,
             trail,
-            FileLocks(places.locks),
+            FileLocks(places.locks) if sharing is None else sharing.locks,
             clock,
             engine.read_now,
             lambda target, error: note_bug(places, secrets, target, error),
             over=made.over,
             find=Requirements(engine.board, clock.monotonic, units),
             consoles=_consoles(targets, engine, context, terminal, system) if terminal is not None else None,
+            second=second,
+            bars=lambda plan, digest: made.bars(plan, digest),
         )
 
-    return Hands(make, trail, clock, profile.arm_minutes, places.passive)
+    return Hands(make, trail, clock, profile.arm_minutes, places.passive, second)
+
+
+def about(profile: Profile) -> dict[str, str]:
+    """What the audit says that a session is about."""
+    return {"system": profile.system, "environment": profile.environment, "profile": profile.file}
+
+
+def unknown_actions(profile: Profile, kinds: Kinds) -> list[str]:
+    """Words of the profile's `second_person` that are no class of acts and no action of any kind."""
+    from desk.actions import CONSOLE
+
+    words = profile.second.classes - CLASSES.keys() - {CONSOLE}
+    if not words:
+        return []  # what acts is not loaded for nothing
+    actuators = [found for name in kinds.names() if (found := kinds.actuator(name)) is not None]
+    return sorted(words - {action.name for one in actuators for action in one.actions})
+
+
+def agreements(profile: Profile, trail: Trail, clock: Clock, secrets: Secrets, places: Places) -> Agreements:
+    """The ways to a second person, and what needs one."""
+    from desk.second.agreements import Agreements
+    from desk.second.hold import Hold
+    from desk.second.meeting import Meeting
+
+    kept = places.acts or places.system(profile.system, profile.environment)
+    hold = Hold(profile.second, kept, trail.about, frozenset(target.name for target in profile.targets))
+    folder = Path(os.path.expanduser(profile.approval_folder))
+    meeting = Meeting(folder, profile.system, profile.environment, clock)
+    return Agreements(hold, trail, clock, [meeting], secrets.redact)
 
 
 def _consoles(
@@ -229,14 +266,40 @@ def undecided_because(flag: bool, places: Places) -> str:
     return "looking only: it was opened with --read-only" if flag else ""
 
 
-def journal(profile: Profile, engine: Engine, secrets: Secrets, places: Places) -> InboxJournal:
+def sharing(
+    profile: Profile,
+    engine: Engine,
+    secrets: Secrets,
+    places: Places,
+    environ: Mapping[str, str],
+    who: str,
+    wall: bool = False,
+) -> Sharing | None:
+    """A session's part in the shared store of its system; None where its profile names no store.
+
+    `wall`: nobody sits there.
+    """
+    if not profile.store:
+        return None
+    from tui.sharing import Sharing
+
+    return Sharing(profile, engine.clock, secrets, places, environ, who, wall)
+
+
+def journal(
+    profile: Profile, engine: Engine, secrets: Secrets, places: Places, sharing: Sharing | None = None
+) -> InboxJournal:
     """What keeps the inbox of a system and shares it with other sessions on it."""
     from desk.inbox.journal import InboxJournal
     from desk.locks import FileLocks
 
     watched = [f"{target.kind}.{target.name}" for target in profile.targets]
     file = inbox_file(profile, places)
-    return InboxJournal(file, engine.clock, FileLocks(places.locks), secrets.redact, watched=watched)
+    if sharing is None:
+        return InboxJournal(file, engine.clock, FileLocks(places.locks), secrets.redact, watched=watched)
+    made = InboxJournal(file, engine.clock, sharing.locks, secrets.redact, watched=watched, place=sharing.system)
+    sharing.join(made)
+    return made
 
 
 def with_steps(profile: Profile, places: Places) -> tuple[Profile, Runnable | None]:
@@ -252,21 +315,26 @@ def procedures(room: Room, secrets: Secrets, places: Places, runnable: Runnable 
     """The runbooks of a room, what keeps the runs of their procedures, and what may be run of their shell steps."""
     from desk.runs.journal import RunJournal
     from desk.runs.runs import Runs
-    from probes.base.log import masked
     from tui.procedures import Procedures
     from tui.shellsteps import ShellSteps
     from tui.steps import Runnable
 
-    def mask(text: str) -> str:
-        return secrets.redact("\n".join(map(masked, text.split("\n"))))
-
     profile, clock = room.profile, room.engine.clock
     journal = RunJournal(runs_file(profile, places), clock, secrets.redact)
-    made = Procedures(profile.runbooks, Runs(clock, room.who, mask), journal, beside=profile.file)
+    if room.sharing is not None:
+        room.sharing.join(journal)
+    made = Procedures(profile.runbooks, Runs(clock, room.who, masking(secrets)), journal, beside=profile.file)
     again = "not approved: opsroom runbook approve {}, then open the room again"
     never = Runnable(doubts={str(path): again.format(path.name) for path in profile.runbooks})
     made.shell = ShellSteps(room, runnable or never)
     return made
+
+
+def masking(secrets: Secrets) -> Callable[[str], str]:
+    """What takes secrets out of what people and programs write: those we know, and what looks like one."""
+    from probes.base.log import masked
+
+    return lambda text: secrets.redact("\n".join(map(masked, text.split("\n"))))
 
 
 def runs_file(profile: Profile, places: Places) -> Path:
@@ -274,12 +342,35 @@ def runs_file(profile: Profile, places: Places) -> Path:
     return (places.acts or places.system(profile.system, profile.environment)) / "runs.db"
 
 
-def checklists(profile: Profile, engine: Engine, secrets: Secrets, places: Places) -> ChecklistDesk:
+def checklists(
+    profile: Profile, engine: Engine, secrets: Secrets, places: Places, sharing: Sharing | None = None
+) -> ChecklistDesk:
     """The checklists of a system, and what keeps their runs and shares them with other sessions on it."""
     from desk.checklist.journal import ChecklistJournal
     from tui.checklists import ChecklistDesk, file_of
 
-    return ChecklistDesk(profile, engine, ChecklistJournal(file_of(profile, places), engine.clock, secrets.redact))
+    journal = ChecklistJournal(file_of(profile, places), engine.clock, secrets.redact)
+    if sharing is not None:
+        sharing.join(journal)
+    return ChecklistDesk(profile, engine, journal)
+
+
+def incidents(room: Room, secrets: Secrets, places: Places) -> IncidentDesk:
+    """The incidents of a room's system, and what keeps them and shares them with other sessions on it."""
+    from desk.incident.incidents import Incidents
+    from desk.incident.journal import IncidentJournal
+    from tui.incident_papers import Papers, file_of
+    from tui.incidents import IncidentDesk
+    from tui.messenger import Messenger
+
+    profile, clock = room.profile, room.engine.clock
+    journal = IncidentJournal(file_of(profile, places), clock, secrets.redact)
+    if room.sharing is not None:
+        room.sharing.join(journal)
+    mask = masking(secrets)
+    made = Incidents(clock, room.who, os.uname().nodename, profile.incidents, mask)
+    papers, messenger = Papers(profile, places), Messenger(profile, secrets, clock)
+    return IncidentDesk(room, made, journal, papers, messenger, mask)
 
 
 def silences(profile: Profile, places: Places) -> list[Silence]:
@@ -361,6 +452,8 @@ def references(profile: Profile) -> Iterable[str]:
     tables = [*(target.settings for target in profile.targets), *(one.settings for one in profile.channels)]
     for settings in tables:
         yield from (reference for _, reference in references_of(settings))
+    if profile.store.startswith(("env:", "file:", "command:")):
+        yield profile.store
 
 
 _noted: set[str] = set()
@@ -382,6 +475,8 @@ def note_bug(places: Places, secrets: Secrets, target: str, error: Exception) ->
 __all__ = [
     "Choose",
     "ProfileError",
+    "about",
+    "agreements",
     "build",
     "checklists",
     "discover",
@@ -389,6 +484,7 @@ __all__ = [
     "find_profile",
     "hands",
     "inbox_file",
+    "incidents",
     "journal",
     "note_bug",
     "open_profile",
@@ -397,8 +493,10 @@ __all__ = [
     "references",
     "runs_file",
     "scribe",
+    "sharing",
     "silences",
     "tape_file",
     "undecided_because",
+    "unknown_actions",
     "with_steps",
 ]

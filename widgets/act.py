@@ -275,6 +275,8 @@ def deed_lines(deed: Deed, now: float, width: int) -> list[Line]:
         return made + folded(line("  ", _BAD, "  ", deed.refused), width, 5)
     for step in deed.steps:
         made += _step(deed, step, now, width)
+    if deed.unlocked:
+        made += folded(line("  ", _ODD, "  ", deed.unlocked), width, 5)
     if deed.unrecorded:
         made += folded(line("  ", _ODD, "  not everything could be recorded: ", deed.unrecorded), width, 5)
     return made

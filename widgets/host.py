@@ -295,6 +295,7 @@ def _life_line(view: View[HostFacts], width: int) -> Line:
     if facts.kills.total is not None:
         parts.append(f"OOM kills {_count(facts.kills.total)} since boot")
     parts += [dim(facts.name)] if facts.name else []
+    parts += [dim(f"over {facts.over}")] if facts.over else []
     parts += [dim(facts.kernel)] if facts.kernel else []
     return line(fit("up", _LABEL), *_short(parts, width - _LABEL))
 

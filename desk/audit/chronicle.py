@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -138,6 +139,21 @@ def read(folder: Path) -> Chronicle:
     for chapter in chapters:
         problems += _anchors(chapter, held)
     return Chronicle(tuple(chapters), tuple(problems), tuple(note for chapter in chapters for note in chapter.notes))
+
+
+def recent(folder: Path, since: datetime) -> list[Record]:
+    """Records of the writers that wrote since a moment, in order of time; each file is checked by itself alone. Raises
+    `OSError`."""
+    paths = [path for path in _files(folder) if _written_since(path, since)]
+    every = (record for path in paths for record in _chapter(path).records)
+    return sorted(every, key=lambda record: (record.at, record.writer, record.seq))
+
+
+def _written_since(path: Path, since: datetime) -> bool:
+    try:
+        return path.stat(follow_symlinks=False).st_mtime >= since.timestamp()
+    except FileNotFoundError:
+        return False
 
 
 def heads(folder: Path) -> dict[str, list[Any]]:

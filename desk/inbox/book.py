@@ -46,6 +46,8 @@ class Life:
     late: datetime | None = None
     cleared: datetime | None = None
     records: list[Record] = field(default_factory=list)
+    idle: list[Record] = field(default_factory=list)
+    """What changed nothing, and might have in another order."""
 
     @property
     def identity(self) -> Identity:
@@ -76,7 +78,8 @@ class Life:
 
 
 class Book:
-    """Cases and silences. Fed with records, each taken once."""
+    """Cases and silences. Fed with records, each taken once, in whatever order: machines that were apart come to the
+    same cases. What is said of a case waits until that is known; what comes late is put where it belongs."""
 
     def __init__(self, aged: Callable[[Alert], Alert] = lambda alert: alert) -> None:
         """`aged` gives an alert from another run the monotonic moment it would have here."""
@@ -87,6 +90,10 @@ class Book:
         self.silences: dict[str, Silence] = {}
         self._episodes: dict[Identity, list[Life]] = {}
         self._merged: dict[str, str] = {}
+        self._last: dict[Identity, tuple[datetime, str]] = {}
+        """The newest moment that is known of each alert."""
+        self._waiting: dict[str, list[Record]] = {}
+        """Records of cases that are not known yet."""
         self._ids: dict[str, None] = {}
 
     def take(self, record: Record) -> Life | None:
@@ -99,18 +106,71 @@ class Book:
         if record.silence is not None:
             self._silence(record.silence)
             return None
+        identity = self._identity(record)
+        if identity is None:
+            if record.case and len(self._waiting) < KEPT:
+                self._waiting.setdefault(record.case, []).append(record)
+            return None
+        moment = record.at, record.id
+        if moment < self._last.get(identity, moment):
+            return self._late(identity, record)
+        self._last[identity] = moment
+        return self._add(record)
+
+    def _identity(self, record: Record) -> Identity | None:
+        """Of the alert it is about; None while its case is not known."""
+        if record.what is What.RAISED and record.alert is not None:
+            return record.alert.identity
+        life = self.find(record.case)
+        return life.identity if life is not None else None
+
+    def _add(self, record: Record) -> Life | None:
         if record.what is What.RAISED and record.alert is not None:
             life = self._raise(record, record.alert)
         else:
             found = self.find(record.case)
-            if found is None or (found.cleared is not None and record.what is What.CLEARED):
+            if found is None:
+                return None
+            if found.cleared is not None and record.what is What.CLEARED:
+                found.idle.append(record)
+                del found.idle[:-LIVES]
                 return None
             life = found
             self._change(life, record)
         life.records.append(record)
         if len(life.records) > LIVES:
             del life.records[1]
+        if record.what is What.RAISED:
+            for one in sorted(self._waiting.pop(record.case, ()), key=_moment):
+                self._last[life.identity] = max(self._last.get(life.identity, _moment(one)), _moment(one))
+                self._add(one)
         return life
+
+    def _late(self, identity: Identity, late: Record) -> Life | None:
+        """It happened before what is known already: what is known of its alert since is told anew, in order."""
+        every, owner = self._episodes.pop(identity, []), self.find(late.case)
+        cut = len(every)
+        while cut > 0 and not _ended_before(every[cut - 1], _moment(late)):
+            cut -= 1
+        if owner is not None:
+            cut = min(cut, next(place for place, life in enumerate(every) if life is owner))
+        lives = every[cut:]
+        if cut:
+            self._episodes[identity] = every[:cut]
+        records = {one.id: one for life in lives for one in (*life.records, *life.idle)} | {late.id: late}
+        gone = {life.id for life in lives}
+        for id in gone:
+            self.lives.pop(id, None)
+        self.open.pop(identity, None)
+        for case in {one.case for one in records.values()}:
+            if self._merged.get(case) in gone:
+                del self._merged[case]
+        for record in sorted(records.values(), key=_moment):
+            if record.what is not What.RAISED and self.find(record.case) is None:
+                self._waiting.setdefault(record.case, []).append(record)  # by a clock that is behind
+            else:
+                self._add(record)
+        return self.find(late.case)
 
     def find(self, case: str) -> Life | None:
         """The case of an id, also of one that turned out to be the same as another."""
@@ -187,7 +247,16 @@ class Book:
             self._episodes[life.identity].remove(life)
             if not self._episodes[life.identity]:
                 del self._episodes[life.identity]
+                self._last.pop(life.identity, None)
         self._merged = {old: new for old, new in self._merged.items() if new in self.lives}
+
+
+def _ended_before(life: Life, moment: tuple[datetime, str]) -> bool:
+    return life.cleared is not None and max(map(_moment, (*life.records, *life.idle))) < moment
+
+
+def _moment(record: Record) -> tuple[datetime, str]:
+    return record.at, record.id
 
 
 def case_of(life: Life, kind: str, silence: Silence | None, flaps: int = 0, *, away: bool = False) -> Case:

@@ -35,11 +35,12 @@ class InboxJournal(Journal[Record]):
         redact: Callable[[str], str] = lambda text: text,
         opened: Opened = FileStore.open,
         watched: Sequence[str] = (),
+        place: str = "",
     ) -> None:
-        """Of the sessions that watch the same targets one leads."""
+        """Of the sessions that watch the same targets one leads; `place`: what they share, by default the file."""
         super().__init__(path, clock, redact, opened)
         self._locks = locks
-        self._lock = " ".join(("inbox", str(path), *sorted(watched)))
+        self._lock = " ".join(("inbox", place or str(path), *sorted(watched)))
         self._claim: Claim | None = None
         self._leads: bool | None = None
         self._first = True
@@ -93,7 +94,8 @@ class InboxJournal(Journal[Record]):
         return read(body)
 
     def brought(self, records: Sequence[Record], live: bool) -> None:
-        """The inbox takes them in."""
+        """The inbox takes them in; in order of time as far as that is known, which spares telling it anew."""
+        records = sorted(records, key=lambda record: (record.at, record.id))
         for record in records:
             self._book.take(record)
         if self._inbox is not None:
@@ -124,9 +126,14 @@ class InboxJournal(Journal[Record]):
         return standing | {life.id for life in lives} | {record.case for life in lives for record in life.records}
 
     def _lead(self) -> None:
-        """Lead where nobody else does."""
-        if self._claim is not None:
+        """Lead where nobody else does, and no longer once somebody else has the lock."""
+        if self._claim is not None and self._claim.held:
             return
+        if self._claim is not None:
+            self._claim.release()
+            self._claim, self._leads = None, False
+            if not self._first:
+                self._opened_for(False)
         try:
             self._claim = self._locks.claim(self._lock, "keeps the inbox")
         except Held:

@@ -193,6 +193,9 @@ KINDS: Final[Mapping[str, type[AnySettings]]] = {
     "desktop": DesktopSettings,
 }
 
+MESSAGES: Final = (WebhookSettings, SlackSettings)
+"""Kinds that take a message which people wrote, such as those about an incident."""
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:

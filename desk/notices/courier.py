@@ -33,7 +33,9 @@ from desk.notices.channel import Channel
 from desk.notices.file import SpoolError
 from desk.notices.row import Due, Way
 from desk.notices.spool import MOST, Spool
+from desk.notices.told import ToldFile
 from desk.notices.wording import System, notice
+from desk.store import StoreError
 from desk.words import plural
 from probes.base import Delivery, Fate, Lane, ProbeError, SafeText, Teller
 
@@ -133,8 +135,15 @@ class Courier:
         redact: Callable[[str], str] = str,
         chance: Callable[[], float] = random.random,
         bug: Callable[[str, Exception], None] = lambda channel, error: None,
+        shared: ToldFile | None = None,
+        place: str = "",
     ) -> None:
-        """`teller` makes what tells through a channel; `redact` takes out secrets that the session knows."""
+        """`teller` makes what tells through a channel; `redact` takes out secrets that the session knows.
+
+        `shared`: what sessions on other machines have told; `place`: what they share, by default the file.
+        """
+        self._shared = shared
+        self._place = place or str(path)
         self.path = path
         self._channels = [one for one in channels if one.settings.outside and one.settings.enabled]
         self._make = teller
@@ -211,6 +220,8 @@ class Courier:
         if self._gate.acquire(timeout=0.1):  # else a disk hangs, and the kernel closes it with the process
             if self._spool is not None:
                 self._spool.close()
+            if self._shared is not None:
+                self._shared.close()
             self._gate.release()
         for claim in self._claims.values():
             if claim is not None:
@@ -274,6 +285,10 @@ class Courier:
 
     async def _next(self, channel: Channel) -> Due | None:
         now = self._clock.now().timestamp()
+        held = self._claims.get(channel.name)
+        if held is not None and not held.held:  # another machine has it by now
+            self._claims.pop(channel.name)
+            held.release()
         if channel.name not in self._claims and not await self._claim(channel, now):
             return None
         return await self._ask(lambda spool: spool.due(channel.name, now))
@@ -283,7 +298,7 @@ class Courier:
 
         def claim() -> tuple[bool, Claim | None]:
             try:
-                return True, self._locks.claim(f"notices {self.path} {channel.name}", "tells people")
+                return True, self._locks.claim(f"notices {self._place} {channel.name}", "tells people")
             except Held:
                 return False, None
             except OSError:
@@ -296,6 +311,7 @@ class Courier:
         return mine
 
     def _take_over(self, spool: Spool, channel: str, now: float) -> None:
+        self._hear(spool)
         spool.recover(channel, now)
         spool.tidy([one.name for one in self._channels], now)
 
@@ -314,7 +330,10 @@ class Courier:
         now = self._clock.now().timestamp()
         if found.fate is Fate.TOLD:
             self._fails[name] = 0
-            if await self._ask(lambda spool: spool.told(due, name, now)):
+            well = await self._ask(lambda spool: spool.told(due, name, now))
+            if self._shared is not None:
+                await self._ask(lambda spool: self._share(spool, due, name, now))
+            if well:
                 few = getattr(settings, "summary", 0)
                 await self._ask(lambda spool: spool.gather(name, f"{new_id()}:{name}", few, now))
             return
@@ -332,6 +351,20 @@ class Courier:
 
         await self._ask(mark)
 
+    def _share(self, spool: Spool, due: Due, channel: str, now: float) -> None:
+        """Let sessions on other machines know; what can't be kept they may tell once more."""
+        if self._shared is not None:
+            with contextlib.suppress(StoreError):
+                self._shared.keep(spool.marks(due, channel, now))
+
+    def _hear(self, spool: Spool) -> None:
+        """What others have told is told."""
+        if self._shared is not None:
+            try:
+                spool.elsewhere(self._shared.news())
+            except StoreError:
+                self._shared.close()
+
     def _pause(self, tries: int, wait: float | None) -> float:
         """Seconds until the next try: twice as long each time, a little by chance, never less than they asked for."""
         ours = min(SLOWEST, FIRST * 2.0 ** min(tries, 16)) * (0.5 + self._chance() / 2)
@@ -348,6 +381,7 @@ class Courier:
                 await asyncio.wait_for(self._over.wait(), LOOK)
 
     def _ways(self, spool: Spool) -> tuple[Way, ...]:
+        self._hear(spool)
         now = self._clock.now().timestamp()
         return tuple(spool.way(one.name, now) for one in self._channels)
 

@@ -22,6 +22,7 @@ from desk.inbox.case import Change, What
 from desk.notices.channel import OPENING, PAUSED, Channel
 from desk.notices.file import opened, prepare, trouble
 from desk.notices.row import Due, State, Way
+from desk.notices.told import Told
 from desk.notices.wording import summary
 from probes.base import Notice, read_notice
 
@@ -258,6 +259,30 @@ class Spool:
             return ill is not None
 
         return self._within(mark)
+
+    def marks(self, due: Due, channel: str, now: float) -> list[Told]:
+        """What was told, for sessions on other machines. Raises `SpoolError`."""
+        holes = ", ".join("?" for _ in due.changes)
+        found = self._within(
+            lambda: self._db.execute(
+                f"SELECT change, channel, case_id, identity, what FROM notice WHERE channel = ? "
+                f"AND change IN ({holes})",
+                (channel, *due.changes),
+            ).fetchall()
+        )
+        return [Told(change, channel, case, identity, what, now) for change, channel, case, identity, what in found]
+
+    def elsewhere(self, told: Iterable[Told]) -> None:
+        """Another machine has told these: never again, also where they come only later. Raises `SpoolError`."""
+        rows = [(one.change, one.channel, one.case, one.identity, one.what, one.at, one.at, one.at) for one in told]
+        self._within(
+            lambda: self._db.executemany(
+                "INSERT INTO notice (change, channel, case_id, identity, what, put, due, state, held, doubt, tries, "
+                "batch, ended, body) VALUES (?, ?, ?, ?, ?, ?, ?, 'told', 0, 0, 0, '', ?, '') ON CONFLICT DO UPDATE "
+                "SET state = 'told', ended = excluded.ended, body = '' WHERE state = 'waiting'",
+                rows,
+            )
+        )
 
     def failed(
         self, due: Due, channel: str, now: float, again: float, words: str, *, doubt: bool = False, alone: bool = False

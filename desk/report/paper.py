@@ -100,16 +100,16 @@ class Report:
 def as_markdown(report: Report) -> str:
     """For people: GitHub's Markdown (https://github.github.com/gfm/)."""
     lines = [
-        f"# {_plain(report.title)}",
+        f"# {plain(report.title)}",
         "",
-        f"{_plain(report.system)}, {_time(report.since)} to {_time(report.until)}; made {_time(report.made)}. "
+        f"{plain(report.system)}, {_time(report.since)} to {_time(report.until)}; made {_time(report.made)}. "
         "All times are UTC.",
     ]
     for section in report.sections:
-        lines += ["", f"## {_plain(section.title)}", ""]
-        lines += [f"- {_plain(one)}" for one in section.lines]
+        lines += ["", f"## {plain(section.title)}", ""]
+        lines += [f"- {plain(one)}" for one in section.lines]
         if section.table is not None:
-            lines += ["", *_rows(section.table)] if section.table.rows else ["", _plain(section.empty) + "."]
+            lines += ["", *_rows(section.table)] if section.table.rows else ["", plain(section.empty) + "."]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
 
 
@@ -153,7 +153,7 @@ def _rows(table: Table) -> list[str]:
         _row(table.columns),
         _row(["---:" if right else "---" for right in map(table.numeric, range(len(table.columns)))]),
     ]
-    return lines + [_row([_plain(shown(cell)) for cell in row]) for row in table.rows]
+    return lines + [_row([plain(shown(cell)) for cell in row]) for row in table.rows]
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -171,7 +171,7 @@ def shown(cell: Cell) -> str:
     return _time(cell) if isinstance(cell, datetime) else f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that is nothing but text in Markdown, on one line."""
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))
 

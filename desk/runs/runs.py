@@ -117,6 +117,10 @@ class Runs:
         """Those that go on, the oldest first."""
         return sorted((run for run in self._runs.values() if run.open), key=lambda run: (run.at, run.id))
 
+    def records(self) -> list[Record]:
+        """Every record of the runs that are remembered."""
+        return [record for several in self._records.values() for record in several.values()]
+
     def past(self, path: str, title: str) -> Past:
         """How a procedure went before, and what of it goes on."""
         there = self._of_procedure.get((path, title), ())

@@ -27,7 +27,7 @@ from probes.base.act import (
     Verdict,
     Word,
 )
-from probes.base.command import CommandLine, after_options, quoted
+from probes.base.command import CommandLine, after_options, quoted, said_over_ssh
 from probes.base.console import Console
 from probes.base.dialect import Dialect, Meaning, Sort, Verb, Within
 from probes.base.failure import Cause, Failure, ProbeError, State, from_os_error
@@ -37,6 +37,16 @@ from probes.base.probe import Context, Found, Look, Probe, Sheet
 from probes.base.raised import Raised, by_our_clock, fingerprint_of, runbook_told, secure_link, severity_told
 from probes.base.reading import Capacity, Gap, GaugeKey, Gauges, GaugeSpec, Rates, Snapshot, Unit, finite
 from probes.base.rule import OURS, PLAIN, WRITTEN, Handling, Missing, Rule, Severity
+from probes.base.shared import (
+    Carried,
+    Holder,
+    LockServer,
+    Seen,
+    SharedRecords,
+    SharedRequests,
+    Unkeepable,
+    Wanted,
+)
 from probes.base.span import lasted
 from probes.base.target import (
     SECRETIVE,
@@ -63,6 +73,7 @@ __all__ = [
     "Actuator",
     "BadUrl",
     "Capacity",
+    "Carried",
     "Cause",
     "Choice",
     "CommandLine",
@@ -82,8 +93,10 @@ __all__ = [
     "Grant",
     "Handling",
     "Hidden",
+    "Holder",
     "Identity",
     "Lane",
+    "LockServer",
     "Look",
     "Meaning",
     "Missing",
@@ -106,10 +119,13 @@ __all__ = [
     "SafeText",
     "Secret",
     "SecretSource",
+    "Seen",
     "Sending",
     "Settings",
     "Severity",
     "Shape",
+    "SharedRecords",
+    "SharedRequests",
     "Sheet",
     "Snapshot",
     "Sort",
@@ -119,8 +135,10 @@ __all__ = [
     "Teller",
     "Truth",
     "Unit",
+    "Unkeepable",
     "Verb",
     "Verdict",
+    "Wanted",
     "WholePath",
     "Within",
     "Word",
@@ -140,6 +158,7 @@ __all__ = [
     "read_notice",
     "references",
     "runbook_told",
+    "said_over_ssh",
     "secret_parameters",
     "secure_link",
     "severity_told",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,26 @@ def after_options(words: Iterable[str], valued: str, long: Collection[str] = ())
         if takes and rest:
             rest.pop(0)
     return tuple(rest)
+
+
+_PLAIN: Final = re.compile(r"""(?:[A-Za-z0-9_.:@=/,+%^ -]|'[^']*'|"'")+""")
+"""A line in which no shell finds anything but words."""
+
+
+def said_over_ssh(line: CommandLine, destination: str) -> tuple[str, ...] | None:
+    """The words that `ssh` makes the other machine run, when a command is nothing but that; None for any other.
+
+    The shell there reads its line once more, so a quoted command and its words alone are the same.
+
+    >>> said_over_ssh(CommandLine(("ssh", "web-1", "sudo systemctl restart x")), "web-1")
+    ('sudo', 'systemctl', 'restart', 'x')
+    >>> said_over_ssh(CommandLine(("ssh", "web-1", "reboot; uptime")), "web-1")
+    """
+    words = line.words
+    if line.through or line.environment or line.program != "ssh" or len(words) < 3 or words[1] != destination:
+        return None
+    told = " ".join(words[2:])
+    return tuple(shlex.split(told)) if _PLAIN.fullmatch(told) and not told.startswith("-") else None
 
 
 def quoted(words: Iterable[str]) -> str:

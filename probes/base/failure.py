@@ -48,6 +48,7 @@ class Cause(Enum):
     TLS_NAME = "tls-name"
     TLS_UNTRUSTED = "tls-untrusted"
     TLS_PLAIN = "tls-plain"
+    HOST_KEY = "host-key"
     DNS_NX = "dns-nx"
     DNS_FAIL = "dns-fail"
     DNS_TIMEOUT = "dns-timeout"

@@ -1,7 +1,8 @@
 """A Docker Engine and the services on it, by Compose's labels: read over its socket; only `act` changes it."""
 
 from probes.docker.facts import Container, Details, DockerFacts, Event, Health, Image, Service, Use
-from probes.docker.probe import DockerProbe, DockerSettings
+from probes.docker.probe import DockerProbe
+from probes.docker.settings import DockerSettings
 
 __all__ = [
     "Container",

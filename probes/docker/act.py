@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 from probes.base import (
@@ -42,7 +43,7 @@ from probes.docker.deploys import DEPLOY, PULL, ROLL_BACK
 from probes.docker.engine import DEFAULT_URL, chosen_url, said_by, tls_folder
 from probes.docker.facts import Container, DockerFacts, Service
 from probes.docker.plans import RECREATE, RESTART, SCALE, START, STOP, ServiceSight
-from probes.docker.probe import DockerSettings
+from probes.docker.settings import DockerSettings
 from probes.docker.sight import Scene, Seen, all_seen, meant, scene, seen
 
 ACTIONS: Final = (*plans.ACTIONS, PULL, DEPLOY, ROLL_BACK, *CARE)
@@ -63,6 +64,7 @@ class DockerActuator(Actuator[DockerFacts]):
         super().__init__(target, context)
         assert isinstance(target.settings, DockerSettings)
         self.settings = target.settings
+        self._tunnel = target.settings.tunnel
         self._open: set[ActingApi] = set()
         self._lane = Lane("docker-files", limit=2)
         self._compose = ComposeActs(target.name, self.kind, self.settings.project, context, self._lane)
@@ -81,7 +83,7 @@ class DockerActuator(Actuator[DockerFacts]):
         if not found or len(found) < len(things):
             return ()
         offers = [Offer(action, _refused(action, found)) for action in (RESTART, STOP, START)]
-        if all(isinstance(thing, Service) for thing in found):
+        if self._tunnel is None and all(isinstance(thing, Service) for thing in found):
             offers += [Offer(RECREATE), Offer(DEPLOY), Offer(PULL)]
             offers += [Offer(SCALE), Offer(ROLL_BACK)] if len(found) == 1 else []
         return offers
@@ -103,6 +105,15 @@ class DockerActuator(Actuator[DockerFacts]):
         wide = action in (PRUNE, REMOVE_VOLUME) or (action in (PULL, DEPLOY) and self.settings.project is not None)
         if action is None or not (request.subjects or wide):
             raise ProbeError(Cause.MISSING, f"docker has no act called {SafeText(request.action, 40)} for this")
+        if self._tunnel is not None and action in _IN_SERVICES:
+            there = self._tunnel.destination
+            raise ProbeError(
+                Cause.MISSING, f"its Compose files lie on {there}: {action.title} is done there, not from here"
+            )
+        plan = await self._planned(action, request)
+        return replace(plan, command=tuple(map(self._said, plan.command)))
+
+    async def _planned(self, action: Action, request: Request) -> Plan:
         async with self._engine(LOOK + 20.0 * (action in _IN_SERVICES)) as api:
             there = await self._scene(api)
             if action.name in _CARE:
@@ -147,12 +158,18 @@ class DockerActuator(Actuator[DockerFacts]):
 
     def render(self, request: Request) -> str:
         """`docker restart NAME`, or `docker compose ...` for services."""
-        return commands.render(request, self.settings.project)
+        return "\n".join(map(self._said, commands.render(request, self.settings.project).splitlines()))
 
     def recognise(self, line: CommandLine) -> Recognised | None:
         """What a line of docker, docker compose or docker-compose means here."""
+        if self.settings.ssh is not None:
+            return commands.recognise_there(line, self.settings.project, self.settings.ssh)
         url = self.settings.url or os.environ.get("DOCKER_HOST") or DEFAULT_URL
         return commands.recognise(line, self.settings.project, url)
+
+    def _said(self, line: str) -> str:
+        """A line with where it is done, so that nobody does it here by copying it."""
+        return line if self.settings.ssh is None else f"ssh {self.settings.ssh} {line}"
 
     async def rights(self) -> Sequence[Right]:
         """Told by reading only: what of the Engine's interface this address lets through."""
@@ -168,12 +185,18 @@ class DockerActuator(Actuator[DockerFacts]):
         """Let go of the Engine."""
         self.abort()
         self._lane.close()
+        if self._tunnel is not None:
+            await self._tunnel.close()
 
     @asynccontextmanager
     async def _engine(self, within: float | None) -> AsyncIterator[ActingApi]:
         """A connection of its own to the Engine, for at most so many seconds."""
-        certificates = self.settings.tls or tls_folder(os.environ)
-        api = ActingApi(chosen_url(self.settings.url, self.context), self.settings.timeout, certificates)
+        if self._tunnel is not None:
+            url = await self._tunnel.url(await self._tunnel.line())
+            api = ActingApi(url, self.settings.timeout, None, self._tunnel.where)
+        else:
+            certificates = self.settings.tls or tls_folder(os.environ)
+            api = ActingApi(chosen_url(self.settings.url, self.context), self.settings.timeout, certificates)
         self._open.add(api)
         try:
             async with asyncio.timeout(within):

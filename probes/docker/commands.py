@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Final
 
-from probes.base import BadUrl, CommandLine, Recognised, Request, parse_url, quoted
+from probes.base import BadUrl, CommandLine, Recognised, Request, parse_url, quoted, said_over_ssh
 from probes.docker import commands_care as care
 from probes.docker.engine import DEFAULT_URL, SCHEMES
 from probes.docker.parse import ID
@@ -115,6 +115,18 @@ def recognise(line: CommandLine, project: str | None, url: str | None) -> Recogn
     else:
         found = None if named else care.recognise(words) or _container(words)
     return found if all(_is_here(host, url) for host in hosts) else None
+
+
+def recognise_there(line: CommandLine, project: str | None, destination: str) -> Recognised | None:
+    """The request that a line means on the Engine of another machine, which `ssh` goes to."""
+    words = said_over_ssh(line, destination)
+    if words is not None:
+        return recognise(replace(line, words=words), project, DEFAULT_URL)
+    found = recognise(line, project, f"ssh://{destination}")
+    if found is None or any("ssh://" in one for one in (*line.words, *line.environment.values())):
+        return found
+    elsewhere = f"the line does not say where: this is done on {destination}"
+    return Recognised(found.request, "; ".join(filter(None, [found.warning, elsewhere])))
 
 
 def _line(request: Request, where: str | None, names: Sequence[str]) -> str:

@@ -52,11 +52,14 @@ _ROOT_HINT: Final = "join the group of the socket (it gives root's power), or po
 class EngineApi:
     """One Engine. Made cheaply; connects when asked; `cut` ends every call at once."""
 
-    def __init__(self, url: str, timeout: float, certificates: str | None = None) -> None:
-        """`timeout` in seconds for each wait on the socket; `certificates` is a folder as DOCKER_CERT_PATH."""
+    def __init__(self, url: str, timeout: float, certificates: str | None = None, where: str = "") -> None:
+        """`timeout` in seconds for each wait on the socket; `certificates` is a folder as DOCKER_CERT_PATH.
+
+        `where` is what a person knows it by, when that is not its address.
+        """
         self.endpoint = _endpoint(url)
         self.certificates = certificates
-        self.where = self.endpoint.where
+        self.where = where or self.endpoint.where
         self.prefix = ""
         """The version part of the path, set by `negotiate`."""
         self.connections = 0
@@ -258,8 +261,8 @@ def _endpoint(url: str) -> Endpoint:
     if endpoint.scheme == "ssh":
         raise ProbeError(
             Cause.MISSING,
-            "an Engine behind ssh:// can't be read directly",
-            "forward its socket: ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock HOST, url unix:///tmp/docker.sock",
+            "an Engine behind ssh:// can't be read by its url",
+            f'take url out and set ssh = "{SafeText(endpoint.host, 80)}"',
         )
     return endpoint
 

@@ -14,10 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pydantic import ConfigDict, Field, field_validator
-
 from probes.base import (
-    BadUrl,
     Cause,
     Console,
     Context,
@@ -27,18 +24,15 @@ from probes.base import (
     Look,
     Probe,
     ProbeError,
-    Referring,
     SafeText,
-    Settings,
     Sheet,
     Snapshot,
     Target,
-    parse_url,
 )
 from probes.base.logmerge import merged
 from probes.docker import history
 from probes.docker.console import consoles
-from probes.docker.engine import SCHEMES, EngineApi, chosen_url, tls_folder
+from probes.docker.engine import EngineApi, chosen_url, tls_folder
 from probes.docker.events import Events
 from probes.docker.facts import Container, DockerFacts, Use
 from probes.docker.gauges import RULES, SPECS, measured
@@ -46,8 +40,10 @@ from probes.docker.images import Images
 from probes.docker.inspections import Inspections
 from probes.docker.logs import LogLines
 from probes.docker.parse import Row, amount, container, items, row_key, services, strays, table, text, whole
+from probes.docker.settings import DockerSettings
 from probes.docker.sheets import deploy_sheet, disk_sheet, process_sheet
 from probes.docker.stats import ControlGroups, Streams
+from probes.exec.ssh import Line, NotBegun
 
 SHOWN: Final = 500
 """Containers shown at most, those in trouble first."""
@@ -60,37 +56,6 @@ _FILES: Final = 0.5
 """Seconds a reading waits for the kernel's files."""
 _LOOK: Final = 20.0
 """Seconds a closer look may take: the Engine adds up disk use file by file."""
-
-
-class DockerSettings(Settings):
-    """A Docker Engine, or the Compose project on it that one system is."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    url: Referring | None = Field(
-        None,
-        description="Where the Engine is: unix:///path or tcp://host:port, or env:NAME. "
-        "Default: DOCKER_HOST, else unix:///var/run/docker.sock.",
-    )
-    project: str | None = Field(None, max_length=128, description="Only this Compose project. Default: all containers.")
-    keep_volumes: tuple[str, ...] = Field(
-        ("*postgres*", "*pgdata*", "*pg_data*", "*mysql*", "*mariadb*", "*mongo*", "*redis*", "*backup*"),
-        description="Volumes that are never removed from here, as patterns of names (`*` is any text).",
-    )
-    stats: bool = Field(True, description="Read cpu and memory of each container.")
-    tls: str | None = Field(
-        None, description="Folder of ca.pem, cert.pem, key.pem for tcp://. Default: as DOCKER_TLS_VERIFY says."
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _usable(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith(("env:", "file:")):
-            try:
-                parse_url(url, SCHEMES)
-            except BadUrl as error:
-                raise ValueError(str(error)) from None
-        return url
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +80,8 @@ class DockerProbe(Probe[DockerFacts]):
         super().__init__(target, context)
         assert isinstance(target.settings, DockerSettings)
         self.settings = target.settings
+        self._tunnel = target.settings.tunnel
+        self._line: Line | None = None
         self._api: EngineApi | None = None
         self._greeting: _Greeting | None = None
         self._inspections: Inspections | None = None
@@ -143,19 +110,26 @@ class DockerProbe(Probe[DockerFacts]):
 
     def consoles(self, facts: DockerFacts | None, subject: str) -> tuple[Console, ...]:
         """A shell in each running container of a row."""
-        return consoles(facts, subject, self.settings.url, self.settings.tls, self.context)
+        if self._tunnel is None:
+            return consoles(facts, subject, self.settings.url, self.settings.tls, self.context)
+        if self._api is None or self._line is None or not self._line.alive:
+            return ()
+        return consoles(facts, subject, f"unix://{self._api.endpoint.path}", None, self.context)
 
     async def read(self) -> Snapshot[DockerFacts]:
         """One list, the inspections it calls for, and what came in beside."""
         began = self.context.monotonic()
         try:
             return await self._read(began)
-        except ProbeError:
+        except ProbeError as error:
             self._greeting = None
-            raise
+            if self._tunnel is None or isinstance(error, NotBegun):
+                raise
+            raise await self._tunnel.words(error) from None
 
     async def _read(self, began: float) -> Snapshot[DockerFacts]:
-        api = self._connected()
+        self.doing = "connecting" if self._greeting is None else "reading"
+        api = await self._connected()
         if self._greeting is None:
             self.doing = "connecting"
             self._greeting = await self._greet(api)
@@ -196,7 +170,7 @@ class DockerProbe(Probe[DockerFacts]):
         """Take one closer look."""
         try:
             async with asyncio.timeout(_LOOK):
-                return await self._look(self._connected(), name, subject)
+                return await self._look(await self._connected(), name, subject)
         except TimeoutError:
             raise ProbeError(Cause.TIMEOUT_READ, f"the Engine gave no answer in {_LOOK:g} s") from None
 
@@ -223,7 +197,7 @@ class DockerProbe(Probe[DockerFacts]):
         """The log of a container, or of a service's replicas together, each line with its replica's name."""
         if name != "logs":
             raise ProbeError(Cause.MISSING, f"docker cannot follow {name}")
-        api = self._connected()
+        api = await self._connected()
         found = await self._subjects(api, subject)
         if len(found) > _MERGED:
             yield SafeText(f"following {_MERGED} of {len(found)} replicas")
@@ -248,11 +222,23 @@ class DockerProbe(Probe[DockerFacts]):
         self._lane.close()
         if self._api is not None:
             await self._api.close()
+        if self._tunnel is not None:
+            await self._tunnel.close()
 
-    def _connected(self) -> EngineApi:
+    async def _connected(self) -> EngineApi:
+        line = await self._tunnel.line() if self._tunnel is not None else None
+        if self._api is not None and line is not self._line:  # another login: what was known was of the one before
+            self.abort()
+            await self._api.close()
+            self._api = None
         if self._api is None:
-            certificates = self.settings.tls or tls_folder(os.environ)
-            api = EngineApi(chosen_url(self.settings.url, self.context), self.settings.timeout, certificates)
+            if self._tunnel is not None and line is not None:
+                url = await self._tunnel.url(line)
+                api = EngineApi(url, self.settings.timeout, None, self._tunnel.where)
+            else:
+                certificates = self.settings.tls or tls_folder(os.environ)
+                api = EngineApi(chosen_url(self.settings.url, self.context), self.settings.timeout, certificates)
+            self._line = line
             now, monotonic = self.context.now, self.context.monotonic
             self._inspections = Inspections(api, monotonic, now)
             self._events = Events(api, monotonic, now)
@@ -330,7 +316,8 @@ class DockerProbe(Probe[DockerFacts]):
         if not self.settings.stats or self._streams is None or self._api is None:
             return containers
         running = [one for one in containers if one.state == "running"]
-        used = await self._from_files(running) if self._api.endpoint.scheme == "unix" else {}
+        ours = self._api.endpoint.scheme == "unix" and self._tunnel is None
+        used = await self._from_files(running) if ours else {}
         self._unread = self._streams.want(one.id for one in running if one.id not in used)
         streams = self._streams
         return [replace(one, use=used.get(one.id) or streams.use(one.id)) for one in containers]

@@ -220,3 +220,17 @@ async def on_terminal(
         raise ProbeError(Cause.LOCAL_PERM, f"not allowed to run {argv[0]}") from None
     except OSError as error:
         raise ProbeError(Cause.LOCAL_PERM, SafeText(f"{argv[0]} did not start: {error.strerror}", 300)) from None
+
+
+async def attached(argv: Sequence[str], env: Mapping[str, str], longest: int) -> asyncio.subprocess.Process:
+    """Start a program that we talk with through its pipes, in a session of its own, with this environment and no more.
+
+    Lines of its output may have `longest` bytes. Whoever calls ends it. Raises `ProbeError` when it did not start.
+    """
+    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    try:
+        return await asyncio.create_subprocess_exec(
+            *argv, stdin=pipe, stdout=pipe, stderr=nothing, env=dict(env), limit=longest, start_new_session=True
+        )
+    except OSError as error:
+        raise ProbeError(Cause.LOCAL_PERM, SafeText(f"{argv[0]} did not start: {error.strerror}", 300)) from None

@@ -191,6 +191,10 @@ class HostFacts:
 
     name: SafeText = SafeText()
     kernel: SafeText = SafeText()
+    over: SafeText = SafeText()
+    """What leads there, "ssh web-1"; empty for the machine we run on."""
+    machine: SafeText = SafeText()
+    """Its own id, where it is another machine than ours and has one."""
     cores: int | None = None
     cpu: Cpu = Cpu()
     load: Load = Load()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import ClassVar, Final, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from probes.base import (
     Cause,
@@ -30,6 +30,7 @@ from probes.base import (
     Snapshot,
     Target,
 )
+from probes.exec.ssh import Destination
 from probes.host.disks import Mount, RemoteMounts, Space, ask, gather_disks, parse_mounts
 from probes.host.facts import Disk, HostFacts, Kills
 from probes.host.gauges import RULES, SPECS, measured
@@ -37,6 +38,7 @@ from probes.host.kernel_log import Kill, parse_kills, read_log, tail
 from probes.host.numbers import real, slurp
 from probes.host.portable import ABSENT, PortableHost
 from probes.host.processes import ProcessTable, Sweep
+from probes.host.remote import RemoteHost
 from probes.host.system import System, SystemFiles
 
 T = TypeVar("T")
@@ -50,13 +52,22 @@ _LINES: Final = 400
 
 
 class HostSettings(Settings):
-    """A machine: the one Opsroom runs on."""
+    """A machine: the one Opsroom runs on, or another one by ssh."""
 
+    ssh: Destination | None = Field(
+        None, description="Another machine: a Host of your ssh configuration, or user@host. Nothing is installed there."
+    )
     proc: str = Field("/proc", description="Folder of the kernel's files, when the host's is mounted elsewhere.")
     cgroup: str = Field("/sys/fs/cgroup", description="Folder of our own control group.")
     kernel_log: str = Field("/dev/kmsg", description="The kernel's log, for the names of killed processes.")
     processes: int = Field(200, ge=1, le=500, description="Processes shown at most.")
     ignore: tuple[str, ...] = Field((), description="Paths of mounted file systems to leave alone.")
+
+    @model_validator(mode="after")
+    def _of_one_machine(self) -> HostSettings:
+        if self.ssh is not None and (given := {"proc", "cgroup", "kernel_log"} & self.model_fields_set):
+            raise ValueError(f"ssh reads another machine, {min(given)} is a path on this one: take one of them out")
+        return self
 
 
 class OutOfMemory:
@@ -93,7 +104,7 @@ class OutOfMemory:
 
 
 class HostProbe(Probe[HostFacts]):
-    """The machine Opsroom runs on."""
+    """One machine: the one Opsroom runs on, or another one over ssh."""
 
     kind = "host"
     settings_type = HostSettings
@@ -109,7 +120,8 @@ class HostProbe(Probe[HostFacts]):
         self.doing = "reading"
         self._files = SystemFiles(settings.proc, settings.cgroup)
         self._table = ProcessTable(settings.proc)
-        self._memory = OutOfMemory(settings.kernel_log)
+        self._memory = OutOfMemory("" if settings.ssh else settings.kernel_log)
+        self._far = RemoteHost(settings.ssh, settings.processes, settings.ignore) if settings.ssh else None
         self._remote = RemoteMounts()
         self._portable = PortableHost()
         self._lanes = {part: Lane(f"host-{part}", limit=1) for part in ("system", "processes", "disks", "look")}
@@ -123,22 +135,27 @@ class HostProbe(Probe[HostFacts]):
     async def read(self) -> Snapshot[HostFacts]:
         """Read the machine once; a part that hangs or is missing becomes a gap."""
         began = self.context.monotonic()
-        facts, gaps = await (self._from_kernel(began) if self.linux else self._from_psutil(began))
+        if self._far is not None:
+            facts, gaps = await self._over_ssh(self._far, began)
+        else:
+            facts, gaps = await (self._from_kernel(began) if self.linux else self._from_psutil(began))
         return self.snapshot(facts, measured(facts), began, gaps)
 
     async def close(self) -> None:
         """Let go of threads and helpers."""
         await self._remote.close()
+        if self._far is not None:
+            await self._far.close()
         for lane in self._lanes.values():
             lane.close()
 
     def looks(self) -> tuple[Look, ...]:
         """The kernel's log, where there is one."""
-        return (Look("kernel", "kernel log"),) if self.linux else ()
+        return (Look("kernel", "kernel log"),) if self.linux and self._far is None else ()
 
     async def look(self, name: str, subject: str) -> Sheet:
         """The newest lines of the kernel's log, each with the seconds after boot."""
-        if name != "kernel" or not self.linux:
+        if name != "kernel" or not self.looks():
             return await super().look(name, subject)
         raw = await self._lanes["look"].run(read_log, self.settings.kernel_log)
         if raw is None:
@@ -170,6 +187,18 @@ class HostProbe(Probe[HostFacts]):
         gaps += _gaps(system, kills)
         return _facts(system, kills, sweep, disks, dropped), gaps
 
+    async def _over_ssh(self, far: RemoteHost, at: float) -> tuple[HostFacts, list[Gap]]:
+        self.doing = "connecting"
+        await far.way.line()
+        self.doing = "reading"
+        told = await far.read(at, self.settings.timeout * 0.96)
+        if told.again:
+            self._memory = OutOfMemory("")
+        kills = self._memory.judge(told.system.kills, None, told.system.uptime)
+        gaps = [*_gaps(told.system, kills, "the kernel log is not read over ssh"), *told.gaps]
+        facts = _facts(told.system, kills, told.sweep, told.disks, told.dropped)
+        return replace(facts, over=SafeText(f"ssh {far.way.destination}", 120), machine=told.machine), gaps
+
     async def _part(self, part: str, gaps: list[Gap], call: Callable[..., T], *args: object) -> T | None:
         """What the call gives, or None and a gap when it doesn't answer in time."""
         try:
@@ -196,12 +225,12 @@ class HostProbe(Probe[HostFacts]):
         return mounts, ask([mount for mount in mounts if mount.local])
 
 
-def _gaps(system: System, kills: Kills) -> list[Gap]:
+def _gaps(system: System, kills: Kills, log: str = "the kernel log needs root") -> list[Gap]:
     gaps = [Gap(part, Cause.MISSING, SafeText("the kernel does not tell")) for part in system.missing]
     if system.hides_processes:
         gaps.append(Gap("other users' processes", Cause.DENIED, SafeText("/proc is mounted with hidepid")))
     if kills.recent and not kills.victim:
-        gaps.append(Gap("names of killed processes", Cause.DENIED, SafeText("the kernel log needs root")))
+        gaps.append(Gap("names of killed processes", Cause.DENIED, SafeText(log)))
     return gaps
 
 

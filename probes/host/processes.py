@@ -28,7 +28,9 @@ _STEADY: Final = 0.9
 """The biggest process stays named until it holds less than this share of the new biggest."""
 
 
-class _Stat(NamedTuple):
+class Stat(NamedTuple):
+    """One process, as its own file tells."""
+
     identity: tuple[int, int]
     """The pid and its start in ticks after boot: a pid alone is used again."""
     ticks: int
@@ -40,7 +42,7 @@ class _Stat(NamedTuple):
     threads: int | None
 
 
-class _Said(NamedTuple):
+class Said(NamedTuple):
     """What a shown process said of itself, kept so that it is masked once and not at each sweep."""
 
     raw_name: bytes
@@ -59,7 +61,7 @@ class Sweep:
     biggest: Process | None
 
 
-def parse_stat(raw: bytes) -> _Stat | None:
+def parse_stat(raw: bytes) -> Stat | None:
     """One `/proc/PID/stat`; the name in it may hold spaces and parentheses, so it ends at the last one.
 
     Fields: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
@@ -79,7 +81,7 @@ def parse_stat(raw: bytes) -> _Stat | None:
     if min(pid, user, kernel, start) < 0:
         return None
     state = rest[0].decode("ascii", "replace")[:1]
-    return _Stat((pid, start), user + kernel, max(pages, 0), state, raw[opened + 2 : closed], parent, natural(rest[17]))
+    return Stat((pid, start), user + kernel, max(pages, 0), state, raw[opened + 2 : closed], parent, natural(rest[17]))
 
 
 def parse_users(raw: bytes | None) -> dict[int, SafeText]:
@@ -117,7 +119,7 @@ class ProcessTable:
         self._page = os.sysconf("SC_PAGE_SIZE")
         self._used: dict[tuple[int, int], int] = {}
         self._at: float | None = None
-        self._said: dict[tuple[int, int], _Said] = {}
+        self._said: dict[tuple[int, int], Said] = {}
         self._users: dict[int, SafeText] = {}
         self._users_at = 0.0
         self._biggest: tuple[int, int] | None = None
@@ -129,6 +131,10 @@ class ProcessTable:
         except OSError:
             return None
         found = [stat for name in names if name[0] in "123456789" and (stat := self._stat(name)) is not None]
+        return self.judge(found, at, uptime, limit)
+
+    def judge(self, found: list[Stat], at: float, uptime: float | None, limit: int) -> Sweep:
+        """What a table that was read at `at` says, beside the one before."""
         passed = at - self._at if self._at is not None and at > self._at else None
         cpu = [self._cpu(stat, passed, uptime) for stat in found]
         weights = [
@@ -143,7 +149,7 @@ class ProcessTable:
         self._said = {identity: said for identity, said in self._said.items() if identity in self._used}
         return Sweep(rows, _tally(found), big)
 
-    def _stat(self, pid: str) -> _Stat | None:
+    def _stat(self, pid: str) -> Stat | None:
         try:
             handle = os.open(f"{self._proc}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -155,7 +161,7 @@ class ProcessTable:
         finally:
             os.close(handle)
 
-    def _cpu(self, stat: _Stat, passed: float | None, uptime: float | None) -> float | None:
+    def _cpu(self, stat: Stat, passed: float | None, uptime: float | None) -> float | None:
         """Cores used since the last sweep; a process born since then began at zero."""
         if passed is None:
             return None
@@ -166,7 +172,7 @@ class ProcessTable:
             before = 0
         return max(stat.ticks - before, 0) / self._ticks / passed
 
-    def _heaviest(self, found: list[_Stat]) -> int | None:
+    def _heaviest(self, found: list[Stat]) -> int | None:
         """Index of the biggest process; the one named before stays unless another is clearly bigger."""
         top = max(range(len(found)), key=lambda index: found[index].pages, default=None)
         if top is None or found[top].pages == 0:
@@ -181,7 +187,7 @@ class ProcessTable:
         if not self._users or at - self._users_at > 60:
             self._users, self._users_at = parse_users(slurp(_PASSWD)), at
 
-    def _row(self, stat: _Stat, cpu: float | None, uptime: float | None, fresh: bool) -> Process:
+    def _row(self, stat: Stat, cpu: float | None, uptime: float | None, fresh: bool) -> Process:
         said = self._said.get(stat.identity)
         if said is None or said.raw_name != stat.name or (fresh and stat.pages):
             said = self._said[stat.identity] = self._introduce(stat, said)
@@ -199,7 +205,7 @@ class ProcessTable:
             command=said.command,
         )
 
-    def _introduce(self, stat: _Stat, before: _Said | None) -> _Said:
+    def _introduce(self, stat: Stat, before: Said | None) -> Said:
         folder = f"{self._proc}/{stat.identity[0]}"
         raw = slurp(folder + "/cmdline", _COMMAND)
         if before is not None and before.raw_name == stat.name and before.raw == raw:
@@ -209,9 +215,9 @@ class ProcessTable:
             user = self._users.get(number, SafeText(str(number)))
         except OSError:
             user = SafeText()
-        return _Said(stat.name, raw, SafeText(stat.name, 64), user, command_of(raw, stat.name))
+        return Said(stat.name, raw, SafeText(stat.name, 64), user, command_of(raw, stat.name))
 
 
-def _tally(found: list[_Stat]) -> Tally:
+def _tally(found: list[Stat]) -> Tally:
     states = Counter(stat.state for stat in found)
     return Tally(len(found), states["R"], states["D"], states["Z"])

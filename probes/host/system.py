@@ -43,7 +43,7 @@ _COUNT_EVERY: Final = (10.0, 30.0)
 """Seconds between two counts of few and of many connections: the kernel searches its whole table for the list,
 which takes some 7 ms even when it is empty."""
 _RESOURCES: Final = ("cpu", "memory", "io")
-_STATES: Final[Mapping[bytes, str]] = {
+STATES: Final[Mapping[bytes, str]] = {
     b"01": "established", b"02": "syn-sent", b"03": "syn-received", b"04": "fin-wait-1", b"05": "fin-wait-2",
     b"06": "time-wait", b"07": "closed", b"08": "close-wait", b"09": "last-ack", b"0A": "listening", b"0B": "closing",
     b"0C": "syn-received",
@@ -136,14 +136,20 @@ class SystemFiles:
             files_open=opened,
             files_limit=limit,
             kills=vmstat.get(b"oom_kill"),
-            kills_contained=pairs(slurp(self._cgroup + "/memory.events")).get(b"oom_kill"),
+            kills_contained=self._contained(),
             uptime=_word(self._file("uptime"), 0),
-            hides_processes=os.geteuid() != 0 and parse_hidepid(self._file("self/mountinfo")),
+            hides_processes=not self._is_root() and parse_hidepid(self._file("self/mountinfo")),
             missing=tuple(part for part, value in have.items() if value is None),
         )
 
     def _file(self, name: str) -> bytes | None:
         return slurp(f"{self._proc}/{name}")
+
+    def _contained(self) -> float | None:
+        return pairs(slurp(self._cgroup + "/memory.events")).get(b"oom_kill")
+
+    def _is_root(self) -> bool:
+        return os.geteuid() == 0
 
     def _cpu(self) -> tuple[int | None, Cpu]:
         found = parse_times(self._file("stat"))
@@ -316,7 +322,7 @@ def parse_connections(lists: Iterable[bytes]) -> dict[str, int]:
         codes.update(words[3] for words in rows if len(words) > 3)
     found: Counter[str] = Counter()
     for code, count in codes.items():
-        found[_STATES.get(code, "other")] += count
+        found[STATES.get(code, "other")] += count
     return dict(found)
 
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 from math import isfinite
 from typing import Final
 
-from probes import exec as programs
 from probes.base import (
     Action,
     Actuator,
@@ -21,6 +20,7 @@ from probes.base import (
     Context,
     Danger,
     Grant,
+    Identity,
     Offer,
     Outcome,
     Plan,
@@ -37,12 +37,14 @@ from probes.base import (
     Verdict,
     lasted,
 )
+from probes.exec.ssh import NotBegun
 from probes.systemd import commands
 from probes.systemd.answers import answered
 from probes.systemd.calls import Calls
 from probes.systemd.details import Detail, Place, arguments, details_of, place_of, running
 from probes.systemd.facts import SystemdFacts, Unit
 from probes.systemd.probe import SystemdSettings
+from probes.systemd.reach import Reach, Road
 from probes.systemd.verdict import LIMIT, Sight, called, is_down, is_up, known, same
 
 START: Final = Action(
@@ -77,8 +79,9 @@ class SystemdActuator(Actuator[SystemdFacts]):
         super().__init__(target, context)
         assert isinstance(target.settings, SystemdSettings)
         self.settings = target.settings
-        self._here = commands.Here(self.settings.prefix, self.settings.user, self.settings.sudo)
+        self._here = commands.Here(self.settings.by, self.settings.user, self.settings.sudo, self.settings.ssh)
         self._calls = Calls()
+        self._reach = Reach(self.settings.prefix, self.settings.ssh)
 
     # offers
 
@@ -102,15 +105,16 @@ class SystemdActuator(Actuator[SystemdFacts]):
         return await self._calls.cuttable(self._plan(action, request))
 
     async def _plan(self, action: Action, request: Request) -> Plan:
-        place = await place_of(self.settings)
-        found = await details_of(self.settings, place, request.subjects, self.context.now())
+        road = await self._reach.road()
+        place = await place_of(self.settings, road)
+        found = await details_of(self.settings, road, place, request.subjects, self.context.now())
         looked_at = self.context.now()
         for name, one in zip(request.subjects, found, strict=True):
             if one.unit.load == "not-found" and one.unit.active not in ("active", "activating", "deactivating"):
                 raise ProbeError(Cause.GONE, f"systemd knows no unit {SafeText(name, 80)}")
         details = list({one.unit.id: one for one in found}.values())
         near = {name for one in details for name in (*one.following, *map(str, one.unit.triggered_by), *one.upheld_by)}
-        up = await running(self.settings, sorted(near))
+        up = await running(self.settings, road, sorted(near))
         subjects = tuple(_subject(action, one, up) for one in details)
         chosen = [one.key for one in subjects if not one.spared] or [one.key for one in subjects]
         barred = {one.key for one in subjects if one.barred}
@@ -134,7 +138,7 @@ class SystemdActuator(Actuator[SystemdFacts]):
 
     def _place(self, place: Place) -> str:
         told = dict(place.pin)
-        by = f", by {' '.join(self.settings.prefix)}" if self.settings.prefix else ""
+        by = f", by {' '.join(self.settings.by)}" if self.settings.by else ""
         return f"systemd {place.version.partition(' ')[0]} {told['manager']}, machine {told['machine'][:8]}{by}"
 
     # doing it
@@ -144,28 +148,30 @@ class SystemdActuator(Actuator[SystemdFacts]):
         return await self._calls.cuttable(self._carry_out(plan, subject, sending))
 
     async def _carry_out(self, plan: Plan, subject: Subject, sending: Sending) -> Outcome:
-        place = await place_of(self.settings)
+        road = await self._reach.road()
+        place = await place_of(self.settings, road)
         if place.pin != plan.pin:
-            return _changed("machine " + dict(plan.pin)["machine"][:8], "machine " + dict(place.pin)["machine"][:8])
-        now = known((await self._detail(place, subject.key)).unit)
+            return _changed(*_machines(plan.pin, place.pin))
+        now = known((await self._detail(road, place, subject.key)).unit)
         if not same(subject.identity, now):
             return _changed(called(subject.identity), called(now))
         words = [plan.action.name, "--no-block", "--job-mode=fail", "--", subject.key]
         await sending()
         try:
-            ran = await programs.run(arguments(self.settings, words, rooted=True), self.settings.timeout, 1 << 16)
+            argv = arguments(self.settings, words, rooted=True)
+            ran = await road.run(argv, self.settings.timeout, 1 << 16, again=False)
         except ProbeError as error:
-            if error.cause in (Cause.MISSING, Cause.LOCAL_PERM):  # it was never started
+            if isinstance(error, NotBegun) or error.cause in (Cause.MISSING, Cause.LOCAL_PERM):  # it was never started
                 return Outcome(Result.FAILED, error.message)
             raise
         outcome = answered(ran, self.settings)
-        return await self._at_once(place, subject, outcome) if outcome.result is Result.DONE else outcome
+        return await self._at_once(road, place, subject, outcome) if outcome.result is Result.DONE else outcome
 
-    async def _at_once(self, place: Place, subject: Subject, outcome: Outcome) -> Outcome:
+    async def _at_once(self, road: Road, place: Place, subject: Subject, outcome: Outcome) -> Outcome:
         """The answer with what can be seen already: the run that it began, or that systemd will not start it."""
         try:
             async with asyncio.timeout(_AT_ONCE):
-                one = (await self._detail(place, subject.key)).unit
+                one = (await self._detail(road, place, subject.key)).unit
         except (TimeoutError, ProbeError):
             return outcome
         if one.failed and not one.job and one.result == "start-limit-hit":
@@ -174,8 +180,8 @@ class SystemdActuator(Actuator[SystemdFacts]):
             return Outcome(Result.PARTIAL if was_up else Result.FAILED, SafeText(words), known(one))
         return replace(outcome, facts=known(one))
 
-    async def _detail(self, place: Place, name: str) -> Detail:
-        (found,) = await details_of(self.settings, place, [name], self.context.now())
+    async def _detail(self, road: Road, place: Place, name: str) -> Detail:
+        (found,) = await details_of(self.settings, road, place, [name], self.context.now())
         return found
 
     async def verify(self, plan: Plan, subject: Subject, outcome: Outcome, after: float) -> Verdict:
@@ -183,10 +189,13 @@ class SystemdActuator(Actuator[SystemdFacts]):
         return await self._calls.cuttable(self._verify(plan, subject, outcome, after))
 
     async def _verify(self, plan: Plan, subject: Subject, outcome: Outcome, after: float) -> Verdict:
-        place = await place_of(self.settings)
+        road = await self._reach.road()
+        place = await place_of(self.settings, road)
         if place.pin != plan.pin:
-            return Verdict(Truth.UNKNOWN, SafeText("another machine answers there now"))
-        found = await self._detail(place, subject.key)
+            restarted = dict(place.pin)["machine"] == dict(plan.pin)["machine"]
+            words = "the machine was started anew since" if restarted else "another machine answers there now"
+            return Verdict(Truth.UNKNOWN, SafeText(words))
+        found = await self._detail(road, place, subject.key)
         sight = Sight(found.unit, dict(subject.identity), outcome, after, found.forgets)
         return is_down(sight) if plan.action.name == STOP.name else is_up(sight)
 
@@ -206,26 +215,26 @@ class SystemdActuator(Actuator[SystemdFacts]):
 
     async def _rights(self) -> Sequence[Right]:
         name = "start and stop units"
+        road = await self._reach.road()
         if self.settings.user:
-            await place_of(self.settings)
+            await place_of(self.settings, road)
             return (Right(name, Grant.HELD),)
-        ran = await programs.run([*self.settings.prefix, "id", "-u"], self.settings.timeout, 1 << 16)
+        ran = await road.run(["id", "-u"], self.settings.timeout, 1 << 16)
         if ran.out.strip() == b"0":
             remedy = SafeText("run it as a user whom sudo or polkit lets start and stop these units only")
             return (Right(name, Grant.HELD), Right("everything, as root", Grant.EXCESS, remedy))
         if not self.settings.sudo:
             remedy = SafeText("a polkit rule for org.freedesktop.systemd1.manage-units, or sudo = true in the profile")
             return (Right(name, Grant.UNKNOWN, remedy),)
-        return await self._by_sudo(name)
+        return await self._by_sudo(road, name)
 
-    async def _by_sudo(self, name: str) -> Sequence[Right]:
+    async def _by_sudo(self, road: Road, name: str) -> Sequence[Right]:
         """What sudo would allow: its -l only lists."""
         units = [one for one in self.settings.units if not set("*?[") & set(one)] or ["example"]
         words = ["restart", "--no-block", "--job-mode=fail", "--", commands.full_name(units[0])]
-        wanted = arguments(self.settings, words)[len(self.settings.prefix) :]
-        listing = [*self.settings.prefix, "sudo", "-n", "-l"]
-        one = await programs.run([*listing, *wanted], self.settings.timeout, 1 << 16)
-        all_of_it = await programs.run(listing, self.settings.timeout, 1 << 16)
+        listing = ["sudo", "-n", "-l"]
+        one = await road.run([*listing, *arguments(self.settings, words)], self.settings.timeout, 1 << 16)
+        all_of_it = await road.run(listing, self.settings.timeout, 1 << 16)
         remedy = SafeText("in sudoers: NAME ALL=(root) NOPASSWD: /usr/bin/systemctl ... for these units")
         found = [Right(name, Grant.HELD if one.code == 0 else Grant.MISSING, remedy if one.code else SafeText())]
         if b"NOPASSWD: ALL" in all_of_it.out:
@@ -239,6 +248,7 @@ class SystemdActuator(Actuator[SystemdFacts]):
     async def close(self) -> None:
         """End what runs."""
         await self._calls.ended()
+        await self._reach.close()
 
 
 def _hindrance(action: Action, one: Unit) -> str:
@@ -344,6 +354,13 @@ def _settles(action: Action, detail: Detail) -> float:
     stop = detail.stop_limit if action is not START else 0.0
     start = detail.start_limit if action is not STOP else 0.0
     return 20.0 + min(_LONGEST, stop + start)
+
+
+def _machines(planned: Identity, now: Identity) -> tuple[str, str]:
+    """Two machines in words, or two runs of one."""
+    one, two = dict(planned), dict(now)
+    part = "machine" if one["machine"] != two["machine"] else "boot"
+    return f"{part} {one.get(part, 'not told')[:8]}", f"{part} {two.get(part, 'not told')[:8]}"
 
 
 def _changed(planned: str, now: str) -> Outcome:

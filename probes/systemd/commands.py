@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from probes.base import CommandLine, Recognised, Request, SafeText, quoted
+from probes.base import CommandLine, Recognised, Request, SafeText, quoted, said_over_ssh
 
 ACTIONS: Final = ("start", "stop", "restart")
 _SUFFIXES: Final = frozenset(
@@ -30,6 +31,8 @@ class Here:
     prefix: tuple[str, ...] = ()
     user: bool = False
     sudo: bool = False
+    ssh: str | None = None
+    """The machine that ssh goes to; the shell there reads the line once more."""
 
 
 def full_name(name: str) -> str:
@@ -44,7 +47,8 @@ def full_name(name: str) -> str:
 def render(request: Request, here: Here) -> str:
     """The line for it, with what brings it to its machine."""
     sudo, user = (["sudo"] if here.sudo else []), (["--user"] if here.user else [])
-    return quoted([*here.prefix, *sudo, "systemctl", *user, request.action, *request.subjects])
+    words = [*sudo, "systemctl", *user, request.action, *request.subjects]
+    return quoted([*here.prefix, *(map(shlex.quote, words) if here.ssh else words)])
 
 
 def recognise(line: CommandLine, here: Here) -> Recognised | None:
@@ -73,8 +77,10 @@ def _on_its_machine(line: CommandLine, here: Here) -> tuple[Sequence[str], bool]
 
     A prefix may itself begin with sudo or env, which are already off the line.
     """
+    if here.ssh and (told := said_over_ssh(line, here.ssh)) is not None:
+        return _without_sudo(told), True
     words, prefix = line.words, here.prefix
-    for start in range(len(prefix) if line.through else min(1, len(prefix))):
+    for start in () if here.ssh else range(len(prefix) if line.through else min(1, len(prefix))):
         rest = prefix[start:]
         if words[: len(rest)] == rest:
             return _without_sudo(words[len(rest) :]), True

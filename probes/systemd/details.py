@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from probes import exec as programs
 from probes.base import Cause, Identity, ProbeError, SafeText
 from probes.systemd.facts import Unit
 from probes.systemd.parse import PROPERTIES, UNIT, Block, blocks, unit
 from probes.systemd.probe import UTC_SINCE, SystemdSettings, major, no_bus, refusal
+from probes.systemd.reach import Road
 
 _MORE: Final = (
     "RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf", "UpheldBy", "RefuseManualStart", "RefuseManualStop",
@@ -21,6 +21,7 @@ _MORE: Final = (
 _FOLLOWING: Final = ("RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf")
 """Units that stop when it stops: systemd.unit(5), Requires=, Requisite=, BindsTo=, PartOf= from the other side."""
 _MACHINE: Final = re.compile(r"[0-9a-f]{32}")
+_BOOT: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(us|ms|s|min|h|d|w|month|y)")
 _UNITS: Final = {"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800, "month": 2629800,
                  "y": 31557600}  # fmt: skip
@@ -63,49 +64,52 @@ class Place:
         return ["--timestamp=utc"] if (major(self.version) or 0) >= UTC_SINCE else []
 
 
-async def place_of(settings: SystemdSettings) -> Place:
-    """Which systemd answers, by machine and manager. Raises `ProbeError`."""
-    found = blocks(await _ask(settings, ["show", "--property=Version,ControlGroup"]), 1)
+async def place_of(settings: SystemdSettings, road: Road) -> Place:
+    """Which systemd answers, by machine, its run since it was switched on, and manager. Raises `ProbeError`."""
+    found = blocks(await _ask(settings, road, ["show", "--property=Version,ControlGroup"]), 1)
     if not found or "Version" not in found[0]:
         raise ProbeError(Cause.GARBAGE, "systemctl did not answer with properties")
-    ran = await programs.run([*settings.prefix, "cat", "/etc/machine-id"], settings.timeout, 1 << 16)
-    machine = ran.out.decode("ascii", "replace").strip()
+    ran = await road.run(["cat", "/etc/machine-id", "/proc/sys/kernel/random/boot_id"], settings.timeout, 1 << 16)
+    machine, *more = ran.out.decode("ascii", "replace").split() or [""]
     if not _MACHINE.fullmatch(machine):
         raise ProbeError(Cause.MISSING, "the machine has no id: it can't be told from another", "/etc/machine-id")
     group = str(SafeText(found[0].get("ControlGroup", ""), 120))
     manager = f"of a user, {group}" if settings.user else "of the system"
-    return Place((("machine", machine), ("manager", manager)), str(SafeText(found[0]["Version"], 40)))
+    boot = [("boot", one) for one in more[:1] if _BOOT.fullmatch(one)]
+    return Place((("machine", machine), *boot, ("manager", manager)), str(SafeText(found[0]["Version"], 40)))
 
 
-async def details_of(settings: SystemdSettings, place: Place, names: Sequence[str], now: datetime) -> list[Detail]:
+async def details_of(
+    settings: SystemdSettings, road: Road, place: Place, names: Sequence[str], now: datetime
+) -> list[Detail]:
     """The units of these names, one for each name, in their order. Raises `ProbeError`."""
     if any(not UNIT.fullmatch(name) for name in names):
         raise ProbeError(Cause.GONE, "that is not the name of a unit")
     wanted = f"--property={','.join((*PROPERTIES, *_MORE))}"
-    found = blocks(await _ask(settings, ["show", wanted, *place.in_utc, "--", *names]), len(names) + 1)
+    found = blocks(await _ask(settings, road, ["show", wanted, *place.in_utc, "--", *names]), len(names) + 1)
     if len(found) != len(names):
         raise ProbeError(Cause.GARBAGE, "systemctl did not answer for each unit")
     return [_detail(block, name, now) for block, name in zip(found, names, strict=True)]
 
 
-async def running(settings: SystemdSettings, names: Sequence[str]) -> set[str]:
+async def running(settings: SystemdSettings, road: Road, names: Sequence[str]) -> set[str]:
     """Those of these units that are active. Raises `ProbeError`."""
     safe = [name for name in names if UNIT.fullmatch(name)]
     if not safe:
         return set()
-    found = blocks(await _ask(settings, ["show", "--property=Id,ActiveState", "--", *safe]), len(safe) + 1)
+    found = blocks(await _ask(settings, road, ["show", "--property=Id,ActiveState", "--", *safe]), len(safe) + 1)
     return {block.get("Id", "") for block in found if block.get("ActiveState") in ("active", "activating", "reloading")}
 
 
 def arguments(settings: SystemdSettings, words: Sequence[str], *, rooted: bool = False) -> list[str]:
-    """The whole argument list for systemctl; `rooted` puts sudo before it where the profile says so."""
+    """The argument list for systemctl there; `rooted` puts sudo before it where the profile says so."""
     sudo = ["sudo", "-n"] if rooted and settings.sudo else []
     user = ["--user"] if settings.user else []
-    return [*settings.prefix, *sudo, "systemctl", *user, "--no-pager", "--no-ask-password", *words]
+    return [*sudo, "systemctl", *user, "--no-pager", "--no-ask-password", *words]
 
 
-async def _ask(settings: SystemdSettings, words: Sequence[str]) -> bytes:
-    ran = await programs.run(arguments(settings, words), settings.timeout, env={"TZ": "UTC"})
+async def _ask(settings: SystemdSettings, road: Road, words: Sequence[str]) -> bytes:
+    ran = await road.run(arguments(settings, words), settings.timeout)
     if ran.code != 0 and (not ran.out.strip() or no_bus(ran.err)):
         raise refusal(ran, settings.prefix)
     return ran.out

@@ -10,10 +10,11 @@ import os
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Final
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from probes import exec as programs
 from probes.base import (
@@ -31,6 +32,7 @@ from probes.base import (
     Snapshot,
     Target,
 )
+from probes.exec.ssh import Destination
 from probes.systemd import journal
 from probes.systemd.calls import Calls
 from probes.systemd.facts import Journal, SystemdFacts, Unit
@@ -46,6 +48,7 @@ from probes.systemd.parse import (
     unit,
     whole,
 )
+from probes.systemd.reach import Reach
 
 SHOWN: Final = 300
 """Units shown at most."""
@@ -74,7 +77,7 @@ _FIELDS_SINCE: Final = 236
 
 
 class SystemdSettings(Settings):
-    """Units of this machine, or of another one reached through a prefix."""
+    """Units of this machine, or of another one: over ssh, or behind a prefix."""
 
     units: tuple[str, ...] = Field(
         (),
@@ -83,10 +86,12 @@ class SystemdSettings(Settings):
     )
     failed: bool = Field(True, description="Show every other unit of the machine that has failed.")
     user: bool = Field(False, description="Read the user's own systemd instead of the system's.")
-    prefix: tuple[str, ...] = Field(
-        (), description='Words put before every command: ["ssh", "web1"] or ["docker", "exec", "NAME"]. No secrets.'
+    ssh: Destination | None = Field(
+        None, description="Another machine: a Host of your ssh configuration, or user@host. Nothing is installed there."
     )
-
+    prefix: tuple[str, ...] = Field(
+        (), description='Words put before every command: ["docker", "exec", "NAME"]. No secrets.'
+    )
     sudo: bool = Field(
         False, description="Put `sudo -n` before systemctl when a unit is started or stopped; reading never needs it."
     )
@@ -98,6 +103,17 @@ class SystemdSettings(Settings):
             if not PATTERN.fullmatch(one):
                 raise ValueError("a unit's name has letters, digits and : _ . \\ @ - and does not begin with -")
         return units
+
+    @model_validator(mode="after")
+    def _one_way(self) -> SystemdSettings:
+        if self.ssh is not None and self.prefix:
+            raise ValueError("ssh and prefix are two ways to a machine: take one of them out")
+        return self
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        """What a person would type before a command."""
+        return ("ssh", self.ssh) if self.ssh is not None else self.prefix
 
 
 class SystemdProbe(Probe[SystemdFacts]):
@@ -113,6 +129,7 @@ class SystemdProbe(Probe[SystemdFacts]):
         assert isinstance(target.settings, SystemdSettings)
         self.settings = target.settings
         self._calls = Calls()
+        self._reach = Reach(self.settings.prefix, self.settings.ssh)
         self._version: int | None = None
         self._rates = Rates()
         self._grown: dict[str, deque[tuple[float, int]]] = {}
@@ -162,7 +179,7 @@ class SystemdProbe(Probe[SystemdFacts]):
             return Sheet("timers", lines)
         if name == "logs":
             argv = [*self._journalctl(_checked(subject)), "-n", str(TAIL)]
-            ran_logs = await self._calls.cuttable(programs.run(argv, within=10, limit=4 << 20))
+            ran_logs = await self._calls.cuttable(self._ran(argv, 10, 4 << 20))
             _refuse_journal(ran_logs)
             return Sheet(f"log of {subject}", tuple(map(journal.entry, ran_logs.out.splitlines())))
         return await super().look(name, subject)
@@ -172,8 +189,9 @@ class SystemdProbe(Probe[SystemdFacts]):
         if name != "logs":
             raise ProbeError(Cause.MISSING, f"systemd cannot follow {name}")
         argv = [*self._journalctl(_checked(subject)), "-n", str(TAIL), "-f"]
-        async for raw in programs.lines(argv):
-            yield journal.entry(raw)
+        async with aclosing((await self._reach.road()).lines(argv)) as lines:
+            async for raw in lines:
+                yield journal.entry(raw)
 
     def abort(self) -> None:
         """End what runs; its processes are killed."""
@@ -182,20 +200,24 @@ class SystemdProbe(Probe[SystemdFacts]):
     async def close(self) -> None:
         """End what runs."""
         await self._calls.ended()
+        await self._reach.close()
 
     # the two programs
 
     def _argv(self, program: str) -> list[str]:
-        return [*self.settings.prefix, program, *(["--user"] if self.settings.user else []), "--no-pager"]
+        return [program, *(["--user"] if self.settings.user else []), "--no-pager"]
 
     def _journalctl(self, name: str) -> list[str]:
-        prefix = [*self.settings.prefix, "journalctl", "--no-pager", "-o", "json"]
+        program = ["journalctl", "--no-pager", "-o", "json"]
         fields = [f"--output-fields={journal.FIELDS}"] if (self._version or 0) >= _FIELDS_SINCE else []
-        return [*prefix, *fields, "--user-unit" if self.settings.user else "-u", name]
+        return [*program, *fields, "--user-unit" if self.settings.user else "-u", name]
+
+    async def _ran(self, argv: Sequence[str], within: float, limit: int = 8 << 20) -> programs.Ran:
+        return await (await self._reach.road()).run(argv, within, limit)
 
     async def _systemctl(self, words: Sequence[str], within: float | None = None) -> bytes:
         argv = [*self._argv("systemctl"), "--no-ask-password", *words]
-        ran = await programs.run(argv, within or self.settings.timeout, env={"TZ": "UTC"})
+        ran = await self._ran(argv, within or self.settings.timeout)
         if ran.code != 0 and (not ran.out.strip() or no_bus(ran.err)):
             raise refusal(ran, self.settings.prefix)
         return ran.out
@@ -309,7 +331,7 @@ class SystemdProbe(Probe[SystemdFacts]):
             async with asyncio.timeout(_PATIENCE):
                 for one in units:
                     argv = [*self._journalctl(one.id), "-n", str(_HEARD)]
-                    ran = await programs.run(argv, within=_PATIENCE, limit=1 << 20)
+                    ran = await self._ran(argv, _PATIENCE, 1 << 20)
                     _refuse_journal(ran)
                     found[one.id] = Journal(journal.last_words(ran.out, _LAST_WORDS))
         except TimeoutError:

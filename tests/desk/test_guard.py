@@ -19,6 +19,7 @@ from desk.guard import (
     Refusal,
     Setting,
     Tier,
+    agreed_of,
     alike,
     digest_of,
     folded,
@@ -26,7 +27,8 @@ from desk.guard import (
     lock_of,
     needs,
 )
-from probes.base import Action, Danger, Plan, Request, SafeText, Subject
+from desk.second.rule import CLASSES, GRAVE, Rule
+from probes.base import Action, Danger, Number, Plan, Request, SafeText, Subject
 
 TEST = Setting("toys", "test", production=False, protected=False)
 
@@ -36,7 +38,7 @@ def subject(key: str = "ball", **more: Any) -> Subject:
     return replace(plain, **more)
 
 
-def plan(*subjects: Subject, danger: Danger = Danger.REVERSIBLE, grave: bool = False, **more: Any) -> Plan:
+def plan(*chosen: Subject, danger: Danger = Danger.REVERSIBLE, grave: bool = False, **more: Any) -> Plan:
     plain = Plan(
         target="shelf",
         kind="toy",
@@ -44,7 +46,7 @@ def plan(*subjects: Subject, danger: Danger = Danger.REVERSIBLE, grave: bool = F
         request=Request("wind", ("ball",), 3),
         place=SafeText("the toybox"),
         pin=(("box", "1"),),
-        subjects=subjects or (subject(),),
+        subjects=chosen or (subject(),),
         command=("toy wind -- ball",),
         looked_at=datetime(2026, 3, 1, tzinfo=UTC),
         danger=danger,
@@ -70,7 +72,8 @@ PLANS = st.builds(
     st.booleans(),
     st.booleans(),
 )
-SETTINGS = st.builds(Setting, st.just("toys"), st.just("test"), st.booleans(), st.booleans(), st.booleans())
+RULES = st.builds(Rule, st.frozensets(st.sampled_from([*CLASSES, "wind", "smash"])))
+SETTINGS = st.builds(Setting, st.just("toys"), st.just("test"), st.booleans(), st.booleans(), RULES)
 
 
 # What an act takes
@@ -98,7 +101,7 @@ def test_an_act_takes_what_its_danger_and_its_place_ask_for(one: Plan, setting: 
     assert need.tier is tier
     assert need.reason == (tier >= Tier.SERIOUS)
     assert need.typed == ("shelf" if tier is Tier.GRAVE else "")
-    assert needs(one, replace(setting, second=True)).second == (tier is Tier.GRAVE)
+    assert needs(one, replace(setting, second=GRAVE)).second == (tier is Tier.GRAVE)
 
 
 WORSE: dict[str, Callable[[Plan, Setting], tuple[Plan, Setting]]] = {
@@ -112,7 +115,7 @@ WORSE: dict[str, Callable[[Plan, Setting], tuple[Plan, Setting]]] = {
     "grave": lambda one, at: (replace(one, action=replace(one.action, grave=True)), at),
     "production": lambda one, at: (one, replace(at, production=True)),
     "protected": lambda one, at: (one, replace(at, protected=True)),
-    "second": lambda one, at: (one, replace(at, second=True)),
+    "second": lambda one, at: (one, replace(at, second=at.second.joined(GRAVE))),
 }
 
 
@@ -132,6 +135,7 @@ def test_nothing_takes_less_for_being_worse(one: Plan, setting: Setting, steps: 
 def test_what_is_said_about_an_act_makes_it_no_less_dangerous(one: Plan, setting: Setting) -> None:
     action = replace(one.action, name="look", title="only look", what="Harmless; reads.", many=False)
     told = replace(one, action=action, place=SafeText("a test"), notes=(SafeText("it is safe"),), undo=SafeText("yes"))
+    setting = replace(setting, second=replace(setting.second, classes=setting.second.classes & set(CLASSES)))
     assert needs(told, setting) == needs(one, setting)
 
 
@@ -176,8 +180,62 @@ def test_what_is_missing_is_said(change: dict[str, str], age: float, said: str) 
     assert said in verdict.reason
 
 
+@pytest.mark.parametrize(
+    ("named", "one", "setting"),
+    [
+        ("grave", plan(), replace(TEST, protected=True)),
+        ("destructive", plan(danger=Danger.DESTRUCTIVE), TEST),
+        ("disruptive", plan(danger=Danger.DISRUPTIVE), TEST),
+        ("disruptive", plan(danger=Danger.DESTRUCTIVE), TEST),
+        ("production", plan(), replace(TEST, production=True)),
+        ("several", plan(subject("a"), subject("b")), TEST),
+        ("protected", plan(), replace(TEST, protected=True)),
+        ("wind", plan(), TEST),
+    ],
+)
+def test_each_class_asks_for_a_second_person_and_no_other_does(named: str, one: Plan, setting: Setting) -> None:
+    of_it = replace(setting, second=Rule(frozenset({named})))
+    assert needs(one, of_it).second
+    assert needs(one, of_it).reason, "which the second person is told"
+    assert not needs(one, replace(setting, second=Rule(frozenset({"purge"})))).second
+    assert not needs(plan(danger=Danger.READ), replace(of_it, second=Rule(frozenset(CLASSES)))).second
+
+
+def test_what_two_people_agree_on_is_still_that_when_only_counts_have_moved() -> None:
+    action = Action("purge", "purge", Danger.DESTRUCTIVE, "Purges.")
+    one = plan(subject(before=SafeText("1,203 messages")), action=action)
+    moved = plan(subject(before=SafeText("1,310 messages")), action=action)
+    assert agreed_of(one, TEST) == agreed_of(moved, TEST)
+    assert digest_of(one, TEST) != digest_of(moved, TEST)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"subjects": (subject(identity=(("pid", "2"), ("started", "noon"))),)},
+        {"subjects": (subject(), subject("another"))},
+        {"subjects": (subject(before=SafeText("down")),)},
+        {"subjects": (subject(taken_in=True, spared=SafeText("")), subject("b"))},
+        {"target": "another"},
+        {"pin": (("box", "2"),)},
+        {"request": Request("wind", ("ball",), 4)},
+        {"command": ("toy wind --hard -- ball",)},
+        {"danger": Danger.DESTRUCTIVE},
+    ],
+)
+def test_what_two_people_agree_on_is_something_else_once_any_of_it_differs(change: dict[str, Any]) -> None:
+    assert agreed_of(plan(**change), TEST) != agreed_of(plan(), TEST)
+
+
+def test_where_a_number_is_set_the_one_it_replaces_is_part_of_what_was_agreed_on() -> None:
+    scale = Action("scale", "scale", Danger.REVERSIBLE, "Sets how many.", Number("toys", 1, 9))
+    four = plan(subject(before=SafeText("4 toys")), action=scale)
+    ten = plan(subject(before=SafeText("10 toys")), action=scale)
+    assert agreed_of(four, TEST) != agreed_of(ten, TEST)
+
+
 def test_a_second_person_is_waited_for_where_the_profile_asks_for_one() -> None:
-    setting = replace(TEST, protected=True, second=True)
+    setting = replace(TEST, protected=True, second=GRAVE)
     verdict = judge(plan(), setting, Mode.ARMED, given_for(plan(), setting), 0.0)
     assert isinstance(verdict, Refusal)
     assert "second person" in verdict.reason

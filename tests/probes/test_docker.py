@@ -641,7 +641,7 @@ async def test_too_old_an_engine_is_unsupported(engine: FakeEngine, make: Make) 
 async def test_ssh_is_unsupported_with_the_way_round_it(make: Make) -> None:
     error = await failure(make(url="ssh://web1"))
     assert error.cause.state is State.UNSUPPORTED
-    assert "ssh -nNT -L" in str(error.hint)
+    assert 'set ssh = "web1"' in str(error.hint)
 
 
 async def test_parts_a_proxy_refuses_are_gaps_and_not_asked_for_again_and_again(engine: FakeEngine, make: Make) -> None:

@@ -55,6 +55,8 @@ def wanted() -> tuple[Wanted, ...]:
         Wanted("containernetworking-plugins", (kubesettings.NETWORKING / "bridge").exists()),
         Wanted("iproute2", programs("ip") is not None),
         Wanted("openssl", programs("openssl") is not None),
+        Wanted("openssh-server", programs("sshd") is not None),
+        Wanted("openssh-client", programs("ssh") is not None),
         Wanted("docker.io", docker.find() is not None or bool(programs("docker") and programs("dockerd"))),
         Wanted("iptables", docker.find() is not None or programs("iptables") is not None),
         Wanted("busybox-static", programs("busybox") is not None),
@@ -63,6 +65,7 @@ def wanted() -> tuple[Wanted, ...]:
         Wanted("nodejs", programs("node", "nodejs") is not None),
         Wanted("npm", programs("npm") is not None),
         Wanted("curl", programs("curl") is not None),
+        Wanted("chromium", programs("chromium") is not None),
         Wanted("mmdebstrap", systemd.root_file_system().exists() or programs("mmdebstrap") is not None),
     )
 

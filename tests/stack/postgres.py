@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -127,6 +127,17 @@ def start(origin: Origin | None = None, *, options: Sequence[str] = (), owned: b
     server.sql(ROLES + "CREATE DATABASE app;", database="postgres")
     server.sql("CREATE EXTENSION pg_stat_statements;")
     return server
+
+
+def again(server: Postgres, *, options: Sequence[str] = ()) -> Postgres:
+    """Start one anew that was stopped: the same data at the same port. Raises `Unavailable`."""
+    pid = process.start(
+        f"postgres-{server.origin}",
+        _server(server.binaries, server.folder, server.port, options),
+        log=server.folder / "log",
+        ready=lambda: _answers(server.binaries, server.port),
+    )
+    return replace(server, pid=pid)
 
 
 def end(server: Postgres) -> None:

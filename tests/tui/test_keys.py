@@ -12,7 +12,7 @@ from tui.keys import FORBIDDEN, KEYS, Key, KeyClash, Keymap, shown
 
 PLACES = (
     "everywhere", "overview", "detail", "chart", "act", "inbox", "log", "sheet", "runbook", "procedure",
-    "checklists", "checklist", "demo", "replay",
+    "checklists", "checklist", "incidents", "incident", "consent", "demo", "replay", "wall",
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from desk.requirements import Requirements
+from desk.second.rule import GRAVE, NOTHING, Rule
 from probes.base import Plan, Request, Requirement, Unit
 from tests.toyhands import ToyActuator, Toybox, toy_hands
 from tests.toys import Thing, ToyFacts, room
@@ -30,7 +31,7 @@ async def wired(
     interlock: str = "",
     production: bool = False,
     protected: bool = False,
-    second: bool = False,
+    second: Rule = NOTHING,
 ) -> Toybox:
     box = Toybox()
     hands = toy_hands(folder, box, person.room.engine.clock, production, protected, second)
@@ -102,7 +103,7 @@ async def test_what_two_people_must_agree_on_says_so_at_once(tmp_path: Path) -> 
     made = room("it", "other", every=0.1)
     async with sitting(made) as person:
         toy(made, "other").answers = ToyFacts((Thing("ball", 4096),))
-        await wired(person, tmp_path, protected=True, second=True)
+        await wired(person, tmp_path, protected=True, second=GRAVE)
         await person.press("R")
         await person.sees("✕ it can't be done: a second person must agree", "[ look again ]")
         assert "type it" not in person.screen()

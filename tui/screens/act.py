@@ -13,11 +13,12 @@ from typing import Final
 from textual import events
 
 from desk.deed import Deed
-from desk.guard import FRESH, Confirmation, digest_of
+from desk.guard import FRESH, Confirmation, agreed_of, digest_of
+from desk.second import Matter
 from probes.base import Plan, ProbeError, Request
 from tui.room import Room
+from tui.screens.act_evidence import Guarded
 from tui.screens.act_fields import NAME, REASON
-from tui.screens.act_picture import Picture
 from widgets.act import told
 from widgets.failure import sorry
 from widgets.lines import line
@@ -25,7 +26,7 @@ from widgets.lines import line
 _TICK: Final = 0.1
 
 
-class Act(Picture):
+class Act(Guarded):
     """Look, confirm, follow. It may be left at any time: an act under way goes on."""
 
     def __init__(self, room: Room, target: str, request: Request, warning: str = "", deed: Deed | None = None) -> None:
@@ -42,7 +43,9 @@ class Act(Picture):
             self._go_and_look()
 
     def on_unmount(self) -> None:
-        """Nobody waits for the look any more; an act goes on."""
+        """Nobody waits for the look any more, and no second person is asked; an act goes on."""
+        if self._deed is None:
+            self._withdraw()
         if self._work is not None:
             self._work.cancel()
 
@@ -77,7 +80,7 @@ class Act(Picture):
 
     def _woke(self, _app: object) -> None:
         """The process slept: what was on the screen is no longer how it is."""
-        if self._deed is None and self._plan is not None:
+        if self._deed is None and self._plan is not None and not self._waiting:
             self._go_and_look()
 
     # keys
@@ -184,7 +187,10 @@ class Act(Picture):
         """The choosing key, pressed at that time."""
         if not self.on_top:
             return
-        if self._focus == "cancel" and self._typing and (self._missed or self._asked_for.half):
+        if self._focus == "cancel" and self._waiting:
+            if self._live_from is not None and pressed >= self._live_from:
+                self.clear()
+        elif self._focus == "cancel" and self._typing and (self._missed or self._asked_for.half):
             self._missed = False
             self.say(self._plea)
         elif self._focus == "cancel":
@@ -201,6 +207,8 @@ class Act(Picture):
             self.draw()
         elif self._focus == "again":
             self._look_again()
+        elif self._focus == "evidence":
+            self._ask_override()
         elif self._asked_for.lacking:
             self._focus = self._asked_for.lacking
             self.settle_in()
@@ -218,6 +226,9 @@ class Act(Picture):
 
     def _confirmed(self) -> None:
         """The person has seen it and said yes; what is old by now is looked at once more first."""
+        if self._overriding:
+            self._override()
+            return
         if self._plan is None or (self._work is not None and not self._work.done()):
             return
         if self._age(self._plan) > FRESH / 2:
@@ -231,21 +242,46 @@ class Act(Picture):
         if self._plan is not None and not self._problem and _essence(self._plan) == _essence(seen):
             self._begin(self._plan)
 
-    def _begin(self, plan: Plan) -> None:
-        hands = self.room.hands
+    def _begin(self, plan: Plan, agreed: str = "") -> None:
+        """Do it; where a second person must agree, ask them first. `agreed`: id of what they approved."""
+        hands, need = self.room.hands, self._needs
         if hands is None or hands.runner is None:
             self._problem = [line("  the session is disarmed by now: nothing was done")]
             self.draw()
+            return
+        if need is not None and need.second and not agreed:
+            self._ask_second(plan)
             return
         given = Confirmation(
             digest_of(plan, hands.runner.setting(self._target)),
             self._asked_for[REASON] or hands.reason,
             self._asked_for[NAME],
+            agreed,
         )
         self._deed = hands.runner.begin(plan, given)
         self._deed.bell = self._rang
         self.room.remember(self._deed)
         self._focus = "cancel"
+        self.settle_in()
+
+    def _approved(self, matter: Matter) -> None:
+        """A second person has agreed: look once more, and do it if it is still what both have seen."""
+        if self._plan is not None:
+            self._work = asyncio.create_task(self._look_then_use(self._plan, matter))
+
+    async def _look_then_use(self, seen: Plan, matter: Matter) -> None:
+        self.say(f"approved by {matter.answer.by.name if matter.answer is not None else '?'}: looking once more …")
+        await self._look(before=seen)
+        plan, runner = self._plan, self._runner
+        same = plan is not None and runner is not None and not self._problem
+        if same and plan is not None and runner is not None:
+            same = agreed_of(plan, runner.setting(self._target)) == matter.proposal.digest
+            self._warning = "" if same else "it has changed since it was approved: nothing was done; ask anew"
+        if same and plan is not None:
+            self._begin(plan, matter.proposal.id)
+        else:
+            self._withdraw()
+            self._asked = ""
         self.settle_in()
 
     def _rang(self) -> None:
@@ -261,6 +297,7 @@ class Act(Picture):
     def _look_again(self) -> None:
         """Look at what became of it; never do it again."""
         if self._deed is None:
+            self._asked = ""
             self._go_and_look()
             return
         if self._work is None or self._work.done():

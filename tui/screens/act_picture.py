@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 
 from desk.actions import Runner
 from desk.deed import Deed
-from desk.guard import ALONE, Needs, hindrance, needs
+from desk.guard import Needs, hindrance, needs
 from probes.base import Plan, Request, Subject, Truth
 from tui.keys import shown
 from tui.room import Room
@@ -75,13 +75,18 @@ class Picture(RoomScreen):
         return needs(self._plan, self._runner.setting(self._target))
 
     @property
+    def _alone(self) -> str:
+        """Why no second person can be asked, in case one is needed; empty: one can be."""
+        return ""
+
+    @property
     def _refused(self) -> str:
         """Why the plan can't be done whoever confirms it; empty: nothing stands in its way."""
         plan, runner, need = self._plan, self._runner, self._needs
         if plan is None or runner is None or need is None:
             return ""
         barred = hindrance(plan, runner.setting(self._target), runner.findings(plan))
-        return barred or _left_out(plan) or (ALONE if need.second else "")
+        return barred or runner.barred(plan) or _left_out(plan) or (self._alone if need.second else "")
 
     def settle_in(self) -> None:
         """The picture is new: it must stand for a while before a key may confirm it."""

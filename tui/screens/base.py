@@ -10,7 +10,9 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widget import Widget
 
+from desk.inbox.case import Case
 from tui.room import Room
+from widgets.lines import Span, Tone, line, shortened
 from widgets.lineview import LineView
 from widgets.overview import footer
 
@@ -36,8 +38,14 @@ class RoomScreen(Screen[None], inherit_bindings=False):
         super().__init__()
         self.room = room
         self._top = LineView(classes="bar")
+        self._pressing = LineView(classes="bar")
+        self._pressing.display = False
+        self._open_incident = LineView(classes="bar")
+        self._open_incident.display = False
         self._foot = LineView(classes="bar")
         self._message = ""
+        self._question = ""
+        """What is asked, while that stays in sight."""
         self._prompt: Widget | None = None
         """The line one types into, while there is one."""
         for binding in room.keymap.bindings(self.where):
@@ -46,6 +54,8 @@ class RoomScreen(Screen[None], inherit_bindings=False):
     def compose(self) -> ComposeResult:
         """The top line, the body, the foot."""
         yield self._top
+        yield self._open_incident
+        yield self._pressing
         yield from self.body()
         yield self._foot
 
@@ -60,8 +70,21 @@ class RoomScreen(Screen[None], inherit_bindings=False):
     def draw_frame(self) -> None:
         """The top line and the foot."""
         width = self.size.width
-        self._top.show([self.room.top(width)])
-        self._foot.show([footer(self.hints(), width, self._message or self.room.aside())])
+        confirming = self.where in ("act", "consent")
+        self._top.show([self.room.top_with_incident(width) if confirming else self.room.top(width)])
+        going_on = None if confirming or self.where == "incident" else self.room.going_on(width)
+        self._open_incident.display = going_on is not None
+        if going_on is not None:
+            self._open_incident.show([going_on])
+        self._show_pressing(width)
+        self._foot.show([footer(self.hints(), width, self._question or self._message or self.room.aside())])
+
+    def _show_pressing(self, width: int) -> None:
+        """What waits for this person's answer, below the top line; not where they are about to confirm something."""
+        said = self.room.pressing() if self.where not in ("act", "consent") else ""
+        self._pressing.display = bool(said)
+        if said:
+            self._pressing.show([line(" ", Span(shortened(said, width - 2), Tone.WARNING))])
 
     def hints(self) -> Sequence[tuple[str, str]]:
         """(key, words) for the foot, the most useful first."""
@@ -115,6 +138,11 @@ class RoomScreen(Screen[None], inherit_bindings=False):
         """The rows an act would be about: the marked ones, or the one under the cursor."""
         row = self.pointed[1]
         return (row,) if row else ()
+
+    @property
+    def cases(self) -> Sequence[Case]:
+        """The alerts under the cursor."""
+        return ()
 
     # acts: which rows is told by the cursor alone, never by a text
 
@@ -172,8 +200,11 @@ class RoomScreen(Screen[None], inherit_bindings=False):
         given_up: Callable[[], None] | None = None,
         longest: int = 200,
         hidden: bool = False,
+        stays: bool = False,
     ) -> None:
         """Let the person type a line in place of the foot; `hidden` shows a dot for each letter.
+
+        `stays`: the label stays in sight at the foot, also where something is typed already.
 
         `typed` follows each letter, `done` gets the end (absent: what was typed stays), `given_up` is told of Esc
         (absent: as if nothing had been typed).
@@ -185,14 +216,17 @@ class RoomScreen(Screen[None], inherit_bindings=False):
         self._prompt = prompt = Prompt(label, value, typed, done or typed, given_up or (lambda: typed("")), longest)
         prompt.password = hidden
         self.mount(prompt, before=self._foot)
-        self._foot.display = False
+        self._question = label if stays and value else ""
+        self._foot.display = bool(self._question)
+        if self._question:
+            self.draw_frame()
         prompt.focus()
 
     def prompt_closed(self, prompt: Widget) -> None:
         """The line is typed: the foot comes back."""
         if prompt is not self._prompt:
             return
-        self._prompt = None
+        self._prompt, self._question = None, ""
         prompt.can_focus = False  # a focus still on its way must not end in a line that is gone
         prompt.remove()
         self._foot.display = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import ClassVar, Final
@@ -160,6 +160,12 @@ class InboxScreen(RoomScreen):
     def item(self) -> Item | None:
         """The line under the cursor."""
         return next((item for item in self._items if item.key == self._list.cursor), None)
+
+    @property
+    def cases(self) -> Sequence[Case]:
+        """The alerts of the line under the cursor."""
+        item = self.item
+        return item.cases if item is not None else ()
 
     @property
     def pointed(self) -> tuple[str, str]:

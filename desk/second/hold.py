@@ -1,0 +1,162 @@
+"""Which rule is in force: the profile's, or the stricter one that held before, until two people agree on less.
+
+What held is kept twice: in a private file, and in the audit. Where the two differ the stricter one counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from desk.audit import Chronicle, Code, digest
+from desk.private import open_file, open_folder
+from desk.second.rule import Rule
+from probes.base import Lane, ProbeError
+
+_FILE: Final = "second.json"
+_LARGEST: Final = 64 << 10
+"""Bytes the file may have."""
+
+
+class Hold:
+    """The rule of one system, as one session has to keep it."""
+
+    def __init__(
+        self, said: Rule, folder: Path | None, about: Mapping[str, Any], targets: frozenset[str] = frozenset()
+    ) -> None:
+        """`said`: what the profile says, whose targets are `targets`; `about`: of the audit.
+
+        `folder` is where the file lies; None: it is kept in the audit alone.
+        """
+        self._said = said
+        self._targets = targets
+        self._folder = folder
+        self._about = (str(about.get("system", "")), str(about.get("environment", "")))
+        self._lane = Lane("second", limit=1)
+        self._turn = asyncio.Lock()
+        self._kept = Rule()
+        self._audited = Rule()
+        self.known = False
+        """True once what held before was looked at."""
+
+    @property
+    def before(self) -> Rule:
+        """What was last in force."""
+        return self._kept.joined(self._audited)
+
+    @property
+    def said(self) -> Rule:
+        """What the profile says. A target that is not in it any more has lost no protection by that."""
+        gone = self.before.protected - self._targets
+        return replace(self._said, protected=self._said.protected | gone) if self._said and gone else self._said
+
+    @property
+    def in_force(self) -> Rule:
+        """What needs a second person now."""
+        before = self.before
+        return self.said if self.said.covers(before) else self.said.joined(before)
+
+    @property
+    def weakened(self) -> bool:
+        """True when the profile asks for less than what was in force, and nobody has agreed to that yet."""
+        return not self.said.covers(self.before)
+
+    @property
+    def digest(self) -> str:
+        """Names the change from what is in force to what the profile says."""
+        return digest({"about": list(self._about), "from": self.in_force.told, "to": self.said.told})
+
+    async def recall(self, read: Callable[[], Chronicle]) -> None:
+        """Look what held before; `read` gives the whole audit. What can't be read is no reason to ask for less.
+
+        Raises `OSError` when the file or the audit is there and can't be read.
+        """
+        async with self._turn:
+            if self.known:
+                return
+            try:
+                self._kept, self._audited = await self._lane.run(self._look, read)
+            except ProbeError as error:
+                raise OSError(str(error.message)) from None
+            self.known = True
+
+    async def keep(self, rule: Rule) -> None:
+        """This one is in force from now on. Raises `OSError`; then the one before is."""
+        async with self._turn:
+            try:
+                await self._lane.run(self._write, rule)
+            except ProbeError as error:
+                raise OSError(str(error.message)) from None
+            self._kept = rule
+
+    def audited(self, rule: Rule) -> None:
+        """The audit says so by now."""
+        self._audited = rule
+
+    @property
+    def stands(self) -> bool:
+        """True when file and audit both tell what is in force."""
+        return self._kept == self.in_force == self._audited
+
+    def close(self) -> None:
+        """Let go."""
+        self._lane.close()
+
+    def _look(self, read: Callable[[], Chronicle]) -> tuple[Rule, Rule]:
+        return self._filed(), last_rule(read(), *self._about)
+
+    def _filed(self) -> Rule:
+        if self._folder is None or not (self._folder / _FILE).exists():
+            return Rule()
+        inside = open_folder(self._folder)
+        try:
+            with os.fdopen(open_file(inside, _FILE, os.O_RDONLY), "rb") as file:
+                return Rule.read(json.loads(file.read(_LARGEST)))
+        except ValueError:
+            raise OSError(f"{self._folder / _FILE} is not as it was written") from None
+        finally:
+            os.close(inside)
+
+    def _write(self, rule: Rule) -> None:
+        if self._folder is None:
+            return
+        inside = open_folder(self._folder)
+        try:
+            new = f"{_FILE}.new"
+            with suppress(FileNotFoundError):
+                os.unlink(new, dir_fd=inside)
+            opened = open_file(inside, new, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            with os.fdopen(opened, "w", encoding="utf-8") as file:
+                json.dump(rule.told, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(new, _FILE, src_dir_fd=inside, dst_dir_fd=inside)
+            os.fsync(inside)
+        finally:
+            os.close(inside)
+
+
+def last_rule(found: Chronicle, system: str, environment: str) -> Rule:
+    """The rule that the audit says was last in force for a system; one that asks for nothing where it says none."""
+    here = {
+        chapter.writer
+        for chapter in found.chapters
+        if chapter.records and _about(chapter.records[0].data) == (system, environment)
+    }
+    told = [one.data.get("rule") for one in found.records() if one.code is Code.SECOND_RULE and one.writer in here]
+    for one in reversed(told):
+        with suppress(ValueError):
+            return Rule.read(one)
+    return Rule()
+
+
+def _about(data: Mapping[str, Any]) -> tuple[str, str]:
+    about = data.get("about")
+    there = about if isinstance(about, Mapping) else {}
+    return str(there.get("system", "")), str(there.get("environment", ""))

@@ -1,0 +1,63 @@
+"""Locks of the shared store: PostgreSQL's advisory locks of a session, which end with its connection.
+
+https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from probes.base import Holder, ProbeError
+from probes.store.line import Line
+
+
+class AdvisoryLocks:
+    """A session's locks on one system. Belongs to one thread at a time."""
+
+    def __init__(self, line: Line, system: str, session: str) -> None:
+        self._line = line
+        self._system = system
+        self._session = session
+
+    def open(self) -> None:
+        """Log in anew; an earlier connection of this session that the server still holds is ended first."""
+        self._line.open()
+        self._line.ask(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = %s AND usename = session_user AND pid <> pg_backend_pid()",
+            (self._line.name[:63],),
+        )
+
+    def alive(self) -> bool:
+        """True while the connection lives, by asking."""
+        try:
+            return self._line.is_open and self._line.ask("SELECT 1", within=3.0) == [(1,)]
+        except ProbeError:
+            return False
+
+    def claim(self, name: str, words: str) -> Holder | None:
+        """Take a lock; None: it is ours, else who has it."""
+        found = self._line.ask(
+            "SELECT mine, holder_session, holder_by, holder_words FROM opsroom_store.claim(%s, %s, %s, %s)",
+            (key_of(self._system, name), self._system, self._session, words.replace("\0", "")),
+        )
+        mine, session, by, said = found[0]
+        return None if mine else Holder(session, by, said)
+
+    def release(self, name: str) -> None:
+        """Let go of one."""
+        self._line.ask("SELECT opsroom_store.release(%s)", (key_of(self._system, name),), within=3.0)
+
+    def cut(self) -> None:
+        """Let go of the connection at once, and of every lock with it."""
+        self._line.cut()
+
+
+def key_of(system: str, name: str) -> int:
+    """The number of a lock: 64 bits of a hash, as PostgreSQL counts them.
+
+    >>> key_of("shop", "a") != key_of("shop", "b"), -(2**63) <= key_of("shop", "a") < 2**63
+    (True, True)
+    """
+    told = sha256(b"\0".join((b"opsroom lock", system.encode(), name.encode()))).digest()
+    return int.from_bytes(told[:8], "big", signed=True)

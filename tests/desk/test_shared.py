@@ -1,0 +1,231 @@
+"""What is shared, as far as it needs no server: words, what others say, the copy of the audit, and merged stories."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from desk.actor import who
+from desk.alert import Alert
+from desk.audit import Code, Trail
+from desk.clock import SystemClock
+from desk.codec import CodecError, plain
+from desk.inbox.book import Book
+from desk.inbox.case import What
+from desk.inbox.record import Record
+from desk.notices.row import State
+from desk.notices.spool import Spool
+from desk.notices.told import Told, ToldFile, parsed
+from desk.profile import ProfileError, parse
+from desk.shared import audit
+from desk.shared.file import CarriedFile, Cursor
+from desk.shared.presence import Here, others, told
+from desk.shared.standing import Standing
+from desk.store import Row, StoreError
+from probes.base import Carried, Seen, Severity
+from tui.kinds import Kinds
+
+START = datetime(2026, 3, 1, 3, 12, 41, tzinfo=UTC)
+
+
+# words
+
+
+@pytest.mark.parametrize(
+    ("standing", "brief", "words"),
+    [
+        (Standing(), "", ""),
+        (
+            Standing(True, 100.0, "connection refused by db:5432", "is it running?"),
+            "STORE LOST 43 s: connection refused by db:5432",
+            "STORE LOST 43 s: connection refused by db:5432 (is it running?); kept here, merged when it is back",
+        ),
+        (
+            Standing(True, 100.0, "no answer from db:5432", waiting=12),
+            "STORE LOST 43 s: no answer from db:5432; 12 records wait",
+            "STORE LOST 43 s: no answer from db:5432; kept here, merged when it is back; 12 records wait",
+        ),
+        (
+            Standing(True, trouble="inbox.db can't be used: disk I/O error"),
+            "STORE: not all is shared",
+            "not all is shared: inbox.db can't be used: disk I/O error",
+        ),
+        (Standing(True, refused=1), "", "the store does not take 1 record of ours, kept here only"),
+    ],
+)  # fmt: skip
+def test_how_it_stands_is_said_in_words(standing: Standing, brief: str, words: str) -> None:
+    assert (standing.brief(143.9), standing.words(143.9)) == (brief, words)
+
+
+def test_what_others_say_of_themselves_is_safe_short_and_never_ourselves() -> None:
+    seen = [
+        Seen("me", "ada", told(Here("ada", "a")), 0.0),
+        Seen("s1", "bob", told(Here("bob\x1b[2J" + "x" * 500, "b", "orders", armed=True)), 3.0),
+        Seen("s2", "eve", {"name": 1}, 3.0),
+        Seen("s3", "eve", None, 3.0),
+        Seen("s4", "tv", told(Here("kiosk", "hall", "", "INC-4", wall=True)), 1.0),
+    ]
+    found = others(seen, "me")
+    assert [one.session for one in found] == ["s1", "s4"]
+    assert found[0].words.startswith("bob^[[2Jxxx")
+    assert len(found[0].here.name) <= 61
+    assert found[1].words == "wall at hall: INC-4"
+
+
+# the file and how far it was carried
+
+
+def carried(number: int) -> Carried:
+    return Carried(f"r{number}", 1_000 + number, "case", json.dumps({"id": number}), number, "bob")
+
+
+def test_what_was_brought_and_how_far_are_kept_together_and_not_given_back(tmp_path: Path) -> None:
+    file = CarriedFile.open(tmp_path / "s.db")
+    file.append("inbox", [Row("mine", START, "case", {"id": "mine"})])
+    assert file.bring("store", "inbox", [carried(1), carried(2)], carried(2)) == 2
+    assert file.bring("store", "inbox", [carried(2), carried(3)], carried(3)) == 1
+    assert file.cursor("store", "inbox") == Cursor(0, "", 3, "r3")
+    assert [row.id for row in file.to_push("store", "inbox", 0, 10)] == ["mine"]
+    assert file.waiting("store", "inbox") == 1
+    file.pushed("store", "inbox", 1, "mine")
+    file.pushed("store", "inbox", 0, "older")  # another session of this machine was faster
+    assert file.cursor("store", "inbox") == Cursor(1, "mine", 3, "r3")
+    assert file.waiting("store", "inbox") == 0
+    assert (file.source("inbox", "r1"), file.source("inbox", "mine")) == ("bob", "")
+    assert [row.id for row in file.to_push("another", "inbox", 0, 10)] == ["mine", "r1", "r2", "r3"]
+    file.close()
+
+
+def test_a_store_that_lost_everything_is_given_everything_again(tmp_path: Path) -> None:
+    file = CarriedFile.open(tmp_path / "s.db")
+    file.bring("store", "inbox", [carried(1)], carried(1))
+    file.afresh("store", "inbox")
+    assert file.cursor("store", "inbox") == Cursor()
+    assert [row.id for row in file.to_push("store", "inbox", 0, 10)] == ["r1"]
+    file.close()
+
+
+def test_a_file_that_was_moved_away_is_not_carried_on(tmp_path: Path) -> None:
+    file = CarriedFile.open(tmp_path / "s.db")
+    (tmp_path / "s.db").unlink()
+    with pytest.raises(StoreError, match="moved or deleted"):
+        file.cursor("store", "inbox")
+    with pytest.raises(StoreError, match="moved or deleted"):
+        file.bring("store", "inbox", [carried(1)], carried(1))
+    file.close()
+
+
+# the audit
+
+
+async def test_the_audit_is_copied_once_whole_and_about_this_system_only(tmp_path: Path) -> None:
+    for system in ("shop", "bank"):
+        about = {"system": system, "environment": "production"}
+        trail = Trail(tmp_path / "audit", who({}), SystemClock(), about)
+        await trail.note(Code.INTENT, {"act": system})
+        await trail.close()
+    copy = audit.AuditCopy(tmp_path / "audit", tmp_path / "shared.db", "shop", "production")
+    for _ in range(2):
+        copy.copy()
+    found = audit.witnessed(tmp_path / "shared.db")
+    assert [one.record.code for one in found] == [Code.SESSION_OPENED, Code.INTENT, Code.SESSION_CLOSED]
+    assert {one.by for one in found} == {""}
+    copy.close()
+
+
+async def test_a_record_of_the_audit_that_was_changed_on_its_way_is_none(tmp_path: Path) -> None:
+    trail = Trail(tmp_path / "audit", who({}), SystemClock(), {"system": "shop", "environment": ""})
+    kept = await trail.note(Code.INTENT, {"act": "1", "ratio": 0.1})
+    await trail.close()
+    body = {**kept.fields, "hash": kept.hash}
+    assert audit.parsed(json.loads(json.dumps(body))).hash == kept.hash
+    with pytest.raises(CodecError):
+        audit.parsed({**body, "data": {"act": "2"}})
+
+
+# notices
+
+
+def test_what_another_machine_has_told_is_told(tmp_path: Path) -> None:
+    file = ToldFile(tmp_path / "shared.db")
+    one = Told("change", "team", "case", "mark", "raised", 1_772_000_000.0)
+    file.keep([one, one])
+    assert file.news() == [one]
+    assert file.news() == []
+    spool = Spool.in_memory()
+    spool.begin(["team"], 0.0)
+    for _ in range(2):
+        spool.elsewhere([one])
+    assert spool.states() == {("change", "team"): State.TOLD}
+    assert spool.due("team", 1_772_000_001.0) is None
+    file.close()
+    with pytest.raises(CodecError):
+        parsed({**plain(one), "change": ""})
+
+
+# the inbox, whatever the order
+
+
+def story(records: list[Record]) -> dict[str, object]:
+    book = Book()
+    for one in records:
+        book.take(one)
+    return {str(identity): (life.id, life.held) for identity, life in book.open.items()}
+
+
+def happened(seed: int) -> list[Record]:
+    """Two machines that were apart, and both said what began and ended."""
+    chance, made, cases = random.Random(seed), [], list[str]()
+    for number in range(40):
+        at, way = START + timedelta(seconds=number), chance.random()
+        if way < 0.4 or not cases:
+            cases.append(f"case{number:03}")
+            alert = Alert("db", f"rule{chance.randrange(2)}", Severity.WARNING, "g", (), "much", since=0.0, at=at)
+            made.append(Record(f"{number:03}", at, What.RAISED, cases[-1], alert=alert))
+        else:
+            what = chance.choice([What.ACKNOWLEDGED, What.RELEASED, What.CLEARED])
+            made.append(Record(f"{number:03}", at, what, chance.choice(cases[-3:]), "ada"))
+    return made
+
+
+@given(st.integers(0, 10_000), st.randoms(use_true_random=False))
+def test_two_machines_that_were_apart_know_the_same_open_cases_once_they_are_merged(
+    seed: int, chance: random.Random
+) -> None:
+    records = happened(seed)
+    ours = [one for one in records if int(one.case[-3:]) % 2]
+    theirs = [one for one in records if not int(one.case[-3:]) % 2]
+    mixed, left, right = [], ours[:], theirs[:]
+    while left or right:
+        mixed.append((left if left and (not right or chance.random() < 0.5) else right).pop(0))
+    assert story(ours + theirs) == story(theirs + ours) == story(mixed) == story(records)
+
+
+# the profile
+
+
+@pytest.mark.parametrize(
+    ("store", "said"),
+    [
+        ("postgresql://ada:hunter2@db/ops", "holds a password in clear"),
+        ("postgres://ada@db/ops?password=hunter2", "holds a password in clear"),
+        ("mysql://db/ops", "the address must begin with postgres:// or postgresql://"),
+    ],
+)
+def test_a_store_that_can_not_be_is_refused_with_its_line_and_no_password(store: str, said: str) -> None:
+    with pytest.raises(ProfileError) as error:
+        parse(f'system = "shop"\n\nstore = "{store}"\n[host.local]\n', Kinds(), "p.toml")
+    assert str(error.value).startswith(f"p.toml:3: store: {said}")
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("store", ["postgresql://ada@db/ops?sslmode=verify-full", "env:OPSROOM_STORE"])
+def test_a_store_is_an_address_or_a_reference_to_one(store: str) -> None:
+    made = parse(f'system = "shop"\nstore = "{store}"\n[host.local]\n', Kinds(), "p.toml")
+    assert made.store == store

@@ -1,0 +1,137 @@
+"""Messages of an incident: chosen, seen filled in, then copied or sent; what came of it is written down."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from desk.inbox.until import end
+from desk.incident.incidents import IncidentError
+from desk.incident.message import Draft
+from desk.incident.places import KNOWN
+from desk.incident.record import Sent
+from desk.incident.scheme import Template
+from probes.base import SafeText
+from tui.screens.incidents import pick, refused, say, tried
+from tui.screens.sheet import Sheet
+from widgets.folding import folded
+from widgets.lines import Line, Span, Tone, dim, line, strong
+
+if TYPE_CHECKING:
+    from tui.screens.incident import IncidentScreen
+
+_WHO: Final = {"internal": "our own people", "public": "customers"}
+_OWN: Final = (
+    Template("own words", "internal", "{update}", ours=True),
+    Template("own words", "public", "{update}", ours=True),
+)
+
+
+def messages(screen: IncidentScreen) -> None:
+    """Choose a message."""
+    if screen.incident is None or refused(screen):
+        return
+    there = [*screen.desk.scheme.templates, *_OWN]
+    items = [
+        (str(number), one.name, f"to {_WHO[one.audience]}: {SafeText(' '.join(one.text.split()), 300)}")
+        for number, one in enumerate(there)
+    ]
+
+    def chosen(key: str) -> None:
+        if screen.incident is not None:
+            screen.app.push_screen(Message(screen, there[int(key)]))
+
+    pick(screen, "Which message?", [("", "leave it", "nobody is told"), *items], chosen)
+
+
+class Message(Sheet):
+    """One message, filled in; what can't be filled in is named, and it does not leave before it is."""
+
+    def __init__(self, screen: IncidentScreen, template: Template) -> None:
+        super().__init__(
+            screen.room, f"Message {template.name}, to {_WHO[template.audience]}", self._shown, self._chosen
+        )
+        self._of = screen
+        self._template = template
+        self._given: dict[str, str] = {}
+        self._draft = self._made()
+
+    def _made(self) -> Draft:
+        """As it would leave; it changes no more until something is filled in."""
+        one = self._of.incident
+        assert one is not None
+        return self._of.desk.draft(self._template, one, self._given)
+
+    def _shown(self, width: int) -> list[Line]:
+        made: list[Line] = []
+        for text in self._draft.text.splitlines():
+            made += folded(line(" ", SafeText.line(text)), width, 1)
+        made.append(line())
+        if self._draft.refused:
+            made += folded(line(Span(f"✕ it does not leave: {self._draft.refused}", Tone.CRITICAL)), width, 2)
+            made.append(line())
+        made.append(line(strong("leave it"), dim("  nobody is told"), key="leave"))
+        for name in self._draft.missing:
+            made.append(line(strong(f"fill in {{{name}}}"), dim(f"  {KNOWN.get(name, '')}"), key=f"fill {name}"))
+        made.append(
+            line(strong("copy it"), dim("  through the terminal, to paste it where people read it"), key="copy")
+        )
+        for name in self._of.desk.channels(self._template):
+            made.append(
+                line(strong(f"send it to {SafeText(name, 60)}"), dim("  [notify] of the profile"), key=f"send {name}")
+            )
+        return made
+
+    def _chosen(self, key: str) -> None:
+        what, _, name = key.partition(" ")
+        if what == "leave":
+            self.leave()
+        elif what == "fill":
+            self._fill(name)
+        elif self._draft.refused:
+            self.say(f"it does not leave: {self._draft.refused}", 8.0)
+        elif what == "copy":
+            self._copy()
+        elif what == "send":
+            self.leave()
+            self._of.say(f"sending to {name} …")
+            self.room.later(_send(self._of, self._draft, name))
+
+    def line_under_cursor(self) -> str:
+        """What `y` copies: nothing, for what leaves here is written down."""
+        return ""
+
+    def _copy(self) -> None:
+        desk, name = self._of.desk, self._of.id_
+        self.leave()
+        if tried(self._of, partial(desk.copied, name, self._draft), "copied, and written down as told"):
+            self._of.app.copy_to_clipboard(self._draft.text)
+
+    def _fill(self, name: str) -> None:
+        say(self, f"{{{name}}}: {KNOWN.get(name, name)}? Esc leaves it", partial(self._filled, name))
+
+    def _filled(self, name: str, text: str) -> None:
+        """What is known of the incident is kept with it; the rest is for this message alone."""
+        book, incident = self._of.desk.incidents, self._of.id_
+        if not text.strip():
+            return
+        if name == "impact":
+            tried(self, partial(book.set_impact, incident, text), "impact noted")
+        elif name == "cause":
+            tried(self, partial(book.set_cause, incident, text), "cause noted")
+        elif name == "eta" and (found := end(text, self._of.desk.now)) is not None:
+            tried(self, partial(book.expect, incident, found), f"expected end {found:%H:%M} UTC")
+        else:
+            self._given[name] = text.strip()
+        self._draft = self._made()
+        self.draw()
+
+
+async def _send(screen: IncidentScreen, made: Draft, channel: str) -> None:
+    try:
+        sent, said = await screen.desk.send(screen.id_, made, channel)
+    except IncidentError as error:
+        screen.room.note(f"not sent: {error}")
+        return
+    told = f" ({SafeText(said, 120)})" if said else ""
+    screen.room.note(f"{sent.value} to {channel}{told}" + ("" if sent is Sent.SENT else ": m tries again"))

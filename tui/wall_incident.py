@@ -1,0 +1,95 @@
+"""The open incident as the wall shows it: the one place where the wall knows what an incident is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from desk import words
+from probes.base import SafeText
+from widgets.lines import Tone
+from widgets.wall_incident import Happening, Situation, Timer
+
+if TYPE_CHECKING:
+    from desk.incident.incident import Incident
+    from desk.incident.incidents import Incidents
+    from desk.incident.timeline import Entry
+    from desk.shared.presence import Present
+
+_TONES: Final = (Tone.CRITICAL, Tone.WARNING)
+"""Of the worst severity and the next; the others are notices."""
+
+_NEWEST: Final = 60
+"""Entries of the timeline at most."""
+
+_LINE: Final = 300
+"""Characters of one."""
+
+Mask = Callable[[str], str]
+
+
+def situation(incidents: Incidents, now: datetime, mask: Mask, present: Sequence[Present] = ()) -> Situation | None:
+    """The worst open incident, without what `mask` takes out of its texts; None where none is open.
+
+    `present`: who else is on the system now.
+    """
+    there = incidents.open()
+    if not there:
+        return None
+    one = there[0]
+    entries = [entry for entry in incidents.entries(one.id) if entry.words]
+
+    def said(text: str) -> str:
+        return str(SafeText(mask(text), _LINE))
+
+    return Situation(
+        level=said(one.level).upper(),
+        title=said(one.title),
+        stage=one.stage.value,
+        tone=_tone(incidents.scheme.rank(one.level)),
+        seconds=(now - one.at).total_seconds(),
+        security=one.security is not None,
+        roles=_roles(one, said),
+        people=_people(entries, present, now, said),
+        timers=tuple(Timer(said(timer.words), timer.left(now)) for timer in incidents.timers(one.id)),
+        timeline=tuple(
+            Happening(words.clock(entry.at), said(entry.words), said(entry.by)) for entry in entries[-_NEWEST:]
+        ),
+        others=len(there) - 1,
+    )
+
+
+def _tone(rank: int) -> Tone:
+    return _TONES[rank] if rank < len(_TONES) else Tone.NOTICE
+
+
+def _roles(incident: Incident, said: Mask) -> tuple[tuple[str, str], ...]:
+    """Every role with who has it; one that nobody has is shown as such."""
+    from desk.incident.record import Role
+
+    return tuple((role.value, said(incident.roles.get(role, ""))) for role in Role)
+
+
+def _people(
+    entries: Sequence[Entry], present: Sequence[Present], now: datetime, said: Mask
+) -> tuple[tuple[str, str], ...]:
+    """Each person with what they look at and what they did last, whoever did something last first."""
+    newest = {entry.by: entry for entry in entries if entry.by}
+    order = sorted(newest, key=lambda name: newest[name].at, reverse=True)
+    looking = {one.here.name: _looks(one) for one in present if not one.here.wall}
+    found = []
+    for name in dict.fromkeys((*order, *looking)):
+        parts = [looking[name]] if looking.get(name) else []
+        if name in newest:
+            entry = newest[name]
+            ago = words.age(max(0.0, (now - entry.at).total_seconds()))
+            parts.append(f"{said(entry.words)}, {ago} ago")
+        found.append((said(name), "; ".join(parts) or "is here"))
+    return tuple(found)
+
+
+def _looks(one: Present) -> str:
+    """What somebody looks at, as they tell others."""
+    said = [f"looks at {one.here.screen}"] if one.here.screen else []
+    return ", ".join([*said, *(["ARMED"] if one.here.armed else [])])
