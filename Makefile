@@ -9,7 +9,7 @@ WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test safety soak bench pictures clean
+.PHONY: help demo check test engines terminals alone safety soak bench pictures clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,12 +29,18 @@ check: $(STAMP) ## format, lint, types, import rules, and every test that needs 
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -n $(WORKERS) -m 'not (engine or docker or systemd or kubernetes or terminal or alone)'
 
-test: $(STAMP) ## everything: check, then every test on real engines
+test: $(STAMP) ## everything: check, then every test on real engines; all of it, also after a failure
 	tests/stack/up
-	$(MAKE) check
+	$(MAKE) --keep-going check engines terminals alone
+
+engines: $(STAMP)
 	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
 		-m '(engine or docker or systemd) and not (alone or terminal or kubernetes)'
+
+terminals: $(STAMP)
 	$(BIN)/pytest -q -n 2 --dist loadfile -m '(terminal or kubernetes) and not alone'
+
+alone: $(STAMP)
 	$(BIN)/pytest -q -m alone
 
 safety: $(STAMP) ## the long proofs: forged audits, kills, races, full disks; figures in docs/SAFETY.md

@@ -493,7 +493,7 @@ class TestFaults:
         proxy.become(Mode.DELAY, delay=0.2, jitter=0.05)
         began = time.monotonic()
         assert say(client, b"abc") == b"ABC"
-        assert 0.14 < time.monotonic() - began < 3
+        assert 0.14 < time.monotonic() - began < 20
 
     def test_what_was_held_back_goes_on_when_the_silence_ends(
         self, proxy: FaultProxy, client: socket.socket, echo: Echo

@@ -125,7 +125,7 @@ class ToyActuator(Actuator[ToyFacts]):
             undo=SafeText("" if action is SMASH else "wind it again"),
             due=self.context.now() + timedelta(minutes=request.number or 0) if action is HUSH else None,
             reverse=Request("wake", request.subjects) if action is HUSH else None,
-            answers=0.3,
+            answers=1.5 if self.box.fault.startswith("hangs") else 30.0,
             settles=self.box.settles,
         )
 

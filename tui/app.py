@@ -261,11 +261,9 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
         await super().on_event(event)
 
     def on_key(self, event: events.Key) -> None:
-        """Letters that were on their way to another screen when the commands opened were meant for them."""
-        from tui.screens.sheet import Menu
-
+        """Letters that were on their way to a screen when a line to type into opened were meant for that line."""
         above = self.screen_stack[-1:]  # while the room opens or is left there may be none
-        if above and isinstance(above[0], Menu) and above[0].take(event):
+        if above and isinstance(above[0], RoomScreen) and above[0].take(event):
             event.stop()
             event.prevent_default()
 

@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 LARGEST: Final = 8 << 20
 """Bytes of a runbook that are read."""
 
+UNREADABLE: Final = (
+    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, OSError, RuntimeError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""What reading a text that nobody thought of may end in: it stops that file, and no other."""
+
 Reader = Callable[[str, bytes], "Runbook"]
 """(name, bytes) -> what it says."""
 
@@ -71,7 +77,10 @@ def gathered(
         if len(data) > LARGEST:
             troubles.append(f"{path}: is larger than {LARGEST >> 20} MiB")
         elif all_of or any(one.source for one in found):
-            books.append(reader(str(path), data))
+            try:
+                books.append(reader(str(path), data))
+            except UNREADABLE as error:
+                troubles.append(f"{path}: it can't be made out ({type(error).__name__})")
     kinds = kinds_of(profile)
     for place, one in enumerate(found):
         if one.source and books:

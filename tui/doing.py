@@ -21,6 +21,7 @@ from tui.parameters import ask_all
 from tui.standin import acts
 
 if TYPE_CHECKING:
+    from desk.deed import Deed
     from tui.procedures import ShellEnd
     from tui.screens.procedure_run import RunScreen
 
@@ -36,7 +37,7 @@ _NONE: Final = "none of them"
 def do(screen: RunScreen) -> None:
     """Do the step under the cursor."""
     number, step = screen.number, screen.step
-    if step is None or (step.kind is StepKind.LOG and _log(screen)):
+    if _swapped(screen) or step is None or (step.kind is StepKind.LOG and _log(screen)):
         return
     if why := screen.barred:
         screen.say(why)
@@ -63,6 +64,14 @@ def do(screen: RunScreen) -> None:
             _once(screen, number, "signed")
         case _:
             _once(screen, number, "done")
+
+
+def _swapped(screen: RunScreen) -> bool:
+    """True, and said, when the file has put another step under the cursor since the person last looked."""
+    swapped, screen.swapped = screen.swapped, False
+    if swapped:
+        screen.say("the file has changed under the cursor, and nothing was done: look, then press again", 8.0)
+    return swapped
 
 
 def _once(screen: RunScreen, number: int, said: str) -> None:
@@ -184,7 +193,11 @@ def shell(screen: RunScreen) -> None:
     """A line for a shell: run where that is allowed, else copied."""
     there, work, why = screen.room.procedures, screen.work(), copied_because(screen)
     if why is None and there is not None and there.shell is not None and work is not None:
-        there.shell.open(screen, work, partial(_ended, screen, screen.number))
+        if not screen.procedure.menu and there.under_way(screen.run_id, screen.number) is not None:
+            screen.say("it is under way still: what comes of it will be kept here")
+            return
+        number = screen.number
+        there.shell.open(screen, work, partial(_begun, screen, number), partial(_ended, screen, number))
     else:
         _copy(screen, f"{why}: " if why else "")
 
@@ -202,6 +215,23 @@ def guarded(screen: RunScreen) -> bool:
     step, room = screen.step, screen.room
     native = step is not None and step.kind is StepKind.ACTION and screen.number not in screen.strange
     return native and not (room.hands is None and room.read_only_because)
+
+
+def as_it_stands(screen: RunScreen) -> bool:
+    """True where the line under the cursor runs, or is copied, as it is written: nothing is done instead of it."""
+    step, filled = screen.step, screen.filled
+    if step is None or filled is None:
+        return False
+    if screen.secrets.intersection(filled.missing):
+        return True
+    match step.kind:
+        case StepKind.ACTION:
+            return not guarded(screen)
+        case StepKind.READING:
+            return not screen.live
+        case StepKind.LOG:
+            return not logged(screen)
+    return True
 
 
 def plain(text: str) -> bool:
@@ -232,8 +262,18 @@ def _ran(screen: RunScreen, number: int, text: str) -> None:
     screen.record(number, text.strip() or "run elsewhere", command=screen.hidden_text(number))
 
 
+def _begun(screen: RunScreen, number: int, deed: Deed) -> None:
+    """A shell step is on its way."""
+    there = screen.room.procedures
+    if there is not None and not screen.procedure.menu:
+        there.shell_begun(screen.begun(), number, deed)
+
+
 def _ended(screen: RunScreen, number: int, end: ShellEnd) -> None:
     """A shell step has come to its end; also when nobody looks at the procedure any more."""
+    there = screen.room.procedures
+    if there is not None:
+        there.shell_ended(screen.run_id, number)
     screen.record(number, end.value, end.output, end.judgement, screen.hidden_text(number), end.deed, move=False)
     if end.environment or end.folder:
         screen.carry(number, end.environment, end.folder)
@@ -258,7 +298,9 @@ def choose(screen: RunScreen, fork: Fork) -> None:
 def _timer(screen: RunScreen) -> None:
     timer, number, step = screen.done.timer, screen.number, screen.step
     now = screen.room.engine.clock.now()
-    if timer is not None:
+    if screen.done.last is not None:
+        _once(screen, number, "waited")
+    elif timer is not None:
         left = timer.left(now)
         screen.record(number, "waited to the end" if left <= 0 else f"ended {words.span(int(left))} early")
     elif step is not None and step.seconds:
@@ -277,6 +319,8 @@ def _wait(screen: RunScreen, number: int, text: str) -> None:
 
 def note(screen: RunScreen) -> None:
     """Write something to the step."""
+    if _swapped(screen):
+        return
     number = screen.number
 
     def said(text: str) -> None:
@@ -287,6 +331,8 @@ def note(screen: RunScreen) -> None:
 
 def skip(screen: RunScreen) -> None:
     """Leave the step out, for a reason."""
+    if _swapped(screen):
+        return
     number = screen.number
 
     def said(text: str) -> None:

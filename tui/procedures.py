@@ -24,6 +24,7 @@ from desk.runs.revision import same
 from desk.runs.run import Run
 from desk.runs.runs import RunError, Runs
 from probes.base import Lane, ProbeError, Request, Result, SafeText, Truth
+from tui.checklists import UNREADABLE
 from widgets.act import aim, told
 
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ LARGEST: Final = 8 << 20
 
 _SOON: Final = 2.0
 """Seconds after the start until the runbooks are read, so that the first pictures come first."""
-
-_UNREADABLE: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-"""What reading a text that nobody thought of may end in: it stops that file, and no other."""
 
 Read = Callable[[str, bytes], Runbook]
 """Makes a runbook of its name and its bytes; in a thread."""
@@ -80,8 +78,10 @@ class Shell(Protocol):
         """Why a step is not run from here, in words; empty: it may be."""
         ...
 
-    def open(self, screen: RoomScreen, work: ShellWork, ended: Callable[[ShellEnd], None]) -> None:
-        """Show what would be run and run it once a person says so; `ended` is called when it has ended."""
+    def open(
+        self, screen: RoomScreen, work: ShellWork, begun: Callable[[Deed], None], ended: Callable[[ShellEnd], None]
+    ) -> None:
+        """Show what would be run and run it once a person says so; `begun` is called then, `ended` at its end."""
         ...
 
     def take(self, deed: Deed) -> None:
@@ -129,6 +129,8 @@ class Procedures:
         self.loading = False
         self._expected: _Expected | None = None
         self._deeds: list[tuple[str, int, Deed]] = []
+        self._shells: dict[tuple[str, int], Deed] = {}
+        """Shell steps that are under way, by run and step."""
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -209,7 +211,7 @@ class Procedures:
             return (error.strerror or type(error).__name__).lower()
         try:
             return stamp, self._read(name, data)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             return f"it can't be made out ({type(error).__name__})"
 
     def book(self, path: str) -> Runbook | None:
@@ -305,12 +307,25 @@ class Procedures:
         if wanted.standing():
             run = wanted.run()
             self._deeds.append((run, wanted.step, deed))
-            with contextlib.suppress(RunError):  # it is said with what comes of it
-                self.runs.note(run, wanted.step, told(deed), deed.id)
+            self._note_begin(run, wanted.step, deed)
+
+    def shell_begun(self, run: str, step: int, deed: Deed) -> None:
+        """A shell step is under way: that is kept at once, since the session may not live to see its end."""
+        self._shells[run, step] = deed
+        self._note_begin(run, step, deed)
+
+    def shell_ended(self, run: str, step: int) -> None:
+        """It is not any more."""
+        self._shells.pop((run, step), None)
+
+    def _note_begin(self, run: str, step: int, deed: Deed) -> None:
+        with contextlib.suppress(RunError):  # it is said with what comes of it
+            self.runs.note(run, step, told(deed), deed.id)
 
     def under_way(self, run: str, step: int) -> Deed | None:
         """The act of a step that has not come to its end."""
-        return next((deed for of, at, deed in self._deeds if (of, at) == (run, step)), None)
+        found = next((deed for of, at, deed in self._deeds if (of, at) == (run, step)), None)
+        return found or self._shells.get((run, step))
 
     def tick(self, say: Callable[[str], None]) -> None:
         """Once a second: acts that have come to their end become evidence, timers that are over are told."""
@@ -325,8 +340,7 @@ class Procedures:
     def _settle(self, run: str, step: int, deed: Deed, say: Callable[[str], None], leaving: bool = False) -> None:
         command = " ; ".join(deed.plan.command)
         value, judged = told(deed), judgement_of(deed)
-        cut = any(one.sent and not one.well and one.settled is None for one in deed.steps)
-        if leaving and cut and deed.result in (None, Truth.REFUTED):
+        if leaving and cut_off(deed) and deed.result in (None, Truth.REFUTED):
             value = f"{aim(deed.plan)}: the session ended before it was known what came of it"
             judged = Judgement.UNKNOWN
         try:
@@ -365,6 +379,11 @@ def _called(file: Path, beside: str) -> str:
     """
     folder = Path(beside).parent if beside else None
     return str(file.relative_to(folder)) if folder is not None and file.is_relative_to(folder) else str(file)
+
+
+def cut_off(deed: Deed) -> bool:
+    """True when something of it was sent and nobody looked any longer whether it came true."""
+    return any(one.sent and not one.well and one.settled is None for one in deed.steps)
 
 
 def judgement_of(deed: Deed) -> Judgement:

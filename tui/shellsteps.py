@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from desk.deed import Deed
@@ -12,7 +13,8 @@ from desk.runbook.script import name_of
 from desk.runs.record import Judgement
 from probes.base import ProbeError, Recognised, Request
 from tui.acting import once_armed, open_meant
-from tui.procedures import ShellEnd, ShellWork, judgement_of
+from tui.checklists import UNREADABLE
+from tui.procedures import ShellEnd, ShellWork, cut_off, judgement_of
 from tui.steps import FOLDER, Runnable
 
 if TYPE_CHECKING:
@@ -25,7 +27,30 @@ _LINES: Final = 500
 """Lines of output that are kept as evidence, the last ones."""
 _WITHHELD: Final = "not kept: it may hold secrets; l shows it"
 
+Begun = Callable[[Deed], None]
 Ended = Callable[[ShellEnd], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A step whose dialog is open, or was left."""
+
+    work: ShellWork
+    standing: Callable[[], bool]
+    """Whether the dialog before a person's eyes is the step's."""
+    begun: Begun
+    ended: Ended
+
+
+@dataclass(slots=True)
+class _Running:
+    """A step that was begun and is not evidence yet."""
+
+    deed: Deed
+    work: ShellWork
+    ended: Ended
+    read: bool = False
+    """True while what it printed is read, after its end."""
 
 
 class ShellSteps:
@@ -34,9 +59,8 @@ class ShellSteps:
     def __init__(self, room: Room, runnable: Runnable) -> None:
         self._room = room
         self._runnable = runnable
-        self._asked: dict[Request, tuple[ShellWork, Ended]] = {}
-        """Steps whose dialog is open, or was left."""
-        self._running: list[tuple[Deed, ShellWork, Ended]] = []
+        self._asked: dict[Request, _Asked] = {}
+        self._running: list[_Running] = []
 
     def refused(self, work: ShellWork) -> str:
         """Why a step is not run from here, in words; empty: it may be."""
@@ -58,7 +82,7 @@ class ShellSteps:
         missing = [name for name in self._names(work).values() if name not in known]
         return f"{', '.join(missing)} is not known here: an earlier step sets it" if missing else ""
 
-    def open(self, screen: RoomScreen, work: ShellWork, ended: Ended) -> None:
+    def open(self, screen: RoomScreen, work: ShellWork, begun: Begun, ended: Ended) -> None:
         """Show what would be run and run it once a person says so."""
         if work.command.folder:
             folder = os.path.normpath(os.path.join(_folder(work), os.path.expanduser(work.command.folder)))
@@ -73,27 +97,34 @@ class ShellSteps:
         values = {name: known[called] for name, called in self._names(work).items()}
         request = Request("run", (name_of(work.command),), word=word_of(run, values) if values else "")
         self._asked.clear()  # a dialog that was left is no step any more
-        self._asked[request] = work, ended
+        self._asked[request] = _Asked(work, lambda: screen.app.screen_stack[-2:-1] == [screen], begun, ended)
         meant = Recognised(request, work.command.flaw)
         once_armed(screen, lambda: open_meant(screen, self._runnable.target, meant))
 
     def take(self, deed: Deed) -> None:
-        """A deed has begun; if it is a step's, it is followed to its end."""
+        """A deed has begun; if it is a step's, it is followed to its end. The same begun from elsewhere is not."""
         found = self._asked.pop(deed.plan.request, None) if deed.plan.target == self._runnable.target else None
-        if found is not None:
-            self._running.append((deed, *found))
+        if found is not None and found.standing():
+            self._running.append(_Running(deed, found.work, found.ended))
+            found.begun(deed)
 
     def tick(self) -> None:
         """Once a second: steps that have come to their end become evidence."""
-        for one in [one for one in self._running if one[0].over or one[0].refused]:
-            self._running.remove(one)
-            self._room.later(self._end(*one))
+        for one in self._running:
+            if not one.read and (one.deed.over or one.deed.refused):
+                one.read = True
+                self._room.later(self._end(one))
 
     def close(self) -> None:
         """The session ends: of a step that is under way still nobody knows what came of it."""
-        for deed, _, ended in self._running:
-            ended(ShellEnd("under way when the session ended", judgement=Judgement.UNKNOWN, deed=deed.id))
-        self._running = []
+        running, self._running = self._running, []
+        for one in running:
+            if (one.deed.over or one.deed.refused) and not cut_off(one.deed):
+                words = f"{_words(one.deed)}; the session ended before its output was read"
+                one.ended(ShellEnd(words, judgement=judgement_of(one.deed), deed=one.deed.id))
+            else:
+                words = "under way when the session ended"
+                one.ended(ShellEnd(words, judgement=Judgement.UNKNOWN, deed=one.deed.id))
 
     @property
     def _probe(self) -> CommandsProbe:
@@ -116,12 +147,15 @@ class ShellSteps:
     def _known(self, work: ShellWork) -> dict[str, str]:
         return {**work.environment, **work.parameters, FOLDER: _folder(work)}
 
-    async def _end(self, deed: Deed, work: ShellWork, ended: Ended) -> None:
+    async def _end(self, one: _Running) -> None:
+        end = await self._came(one.deed, one.work)
+        if one in self._running:  # else the session has ended meanwhile, and said so
+            self._running.remove(one)
+            one.ended(end)
+
+    async def _came(self, deed: Deed, work: ShellWork) -> ShellEnd:
         step = deed.steps[0] if deed.steps else None
-        verdict = step.verdict if step is not None else None
-        outcome = step.outcome if step is not None else None
-        words = str(verdict.words if verdict is not None else outcome.words if outcome is not None else deed.refused)
-        judgement, name = judgement_of(deed), name_of(work.command)
+        words, judgement, name = _words(deed), judgement_of(deed), name_of(work.command)
         output, environment = "", dict[str, str]()
         try:
             if work.command.sets and judgement is Judgement.GOOD and step is not None:
@@ -130,13 +164,15 @@ class ShellSteps:
                 words = ", ".join(f"{one} is set ({len(value)} characters)" for one, value in environment.items())
             elif work.command.reveals or work.command.sets:
                 output = _WITHHELD
-            elif verdict is not None:
+            elif step is not None and step.verdict is not None:
                 output = await self._output(name)
         except ProbeError as error:
             output = f"its output can't be read: {error.message}"
+        except UNREADABLE as error:  # that it was run is evidence, whatever becomes of what it printed
+            output = f"its output can't be read: {type(error).__name__}"
         if work.command.reveals:
             words = f"{judgement.value}; what it printed is {_WITHHELD}"
-        ended(ShellEnd(words, output, judgement, environment, "", deed.id))
+        return ShellEnd(words, output, judgement, environment, "", deed.id)
 
     async def _output(self, name: str) -> str:
         lines: list[str] = []
@@ -144,6 +180,14 @@ class ShellSteps:
             async for one in told:
                 lines = [*lines, str(one)][-_LINES:]
         return "\n".join(lines)
+
+
+def _words(deed: Deed) -> str:
+    """What came of it, in a line."""
+    step = deed.steps[0] if deed.steps else None
+    if step is None or (step.verdict is None and step.outcome is None):
+        return str(deed.refused)
+    return str(step.verdict.words if step.verdict is not None else step.outcome.words if step.outcome else "")
 
 
 def _folder(work: ShellWork) -> str:

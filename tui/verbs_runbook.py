@@ -1,4 +1,7 @@
-"""`opsroom runbook show` and `lint`: what a Markdown runbook says to us, and what in it is worth mending."""
+"""`opsroom runbook`: `show` says what is in a Markdown file, `lint` what is worth mending, `approve` lets it be run.
+
+What a file says, and its name, become SafeText before they are printed.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from desk.words import plural
+from probes.base import SafeText
 from tui import verb
 
 if TYPE_CHECKING:
@@ -36,7 +40,7 @@ def show(file: Path, procedure: str | None) -> None:
         return
     found = [one for one in book.procedures if procedure.casefold() in one.title.casefold()]
     if not found:
-        verb.refuse(f"opsroom: {file.name} has no procedure with {procedure!r} in its title")
+        verb.refuse(f"opsroom: {_safe(file.name)} has no procedure with “{_safe(procedure)}” in its title")
     verb.say("\n\n".join("\n".join(_steps(one)) for one in found))
 
 
@@ -53,19 +57,20 @@ def approve(file: Path, yes: bool, withdraw: bool) -> None:
 
     kept = steps.approvals(verb.whereabouts())
     if withdraw:
-        verb.say(f"{file}: {plural(kept.withdraw(file), 'approval')} forgotten")
+        verb.say(f"{_safe(file)}: {plural(kept.withdraw(file), 'approval')} forgotten")
         return
     why = steps.exposed(file)
     if why:
-        verb.refuse(f"opsroom: {why}; nothing is run from it")
+        verb.refuse(f"opsroom: {_safe(why)}; nothing is run from it")
     book, data = _read(file)
     found, refused = steps.steps(book)
-    verb.say(f"{file}: {len(found)} of its {plural(len(book.commands), 'command')} may be run as shell steps then:")
+    total = plural(sum(one.is_command for one in book.commands), "command")
+    verb.say(f"{_safe(file)}: {len(found)} of its {total} may be run as shell steps then:")
     for name, entry in found.items():
-        verb.say(f"  {name}  {entry['run']['danger']}")
-        verb.say("\n".join(f"      {row}" for row in entry["text"].splitlines()))
+        verb.say(f"  {_safe(name)}  {entry['run']['danger']}")
+        verb.say("\n".join(f"      {_safe(row)}" for row in entry["text"].split("\n")))
     for one in refused:
-        verb.say(f"  never: {one}")
+        verb.say(f"  never: {_safe(one)}")
     if not yes and not click.confirm("You have read it, and approve these bytes?"):
         verb.refuse("opsroom: nothing was approved")
     try:
@@ -92,13 +97,13 @@ def lint(context: click.Context, places: tuple[Path, ...], as_json: bool, strict
         bad += len(found)
         if as_json:
             told = {**rules.form(book), "findings": [{"line": one.line, "what": one.what} for one in found]}
-            verb.say(json.dumps(told, ensure_ascii=False))
+            verb.say(json.dumps(told))  # in ASCII: what could steer a terminal is written as \\u....
             continue
         for one in found:
-            verb.say(f"{file}:{one.line}: {one.what}")
+            verb.say(f"{_safe(file)}:{one.line}: {_safe(one.what)}")
         ours = sum(one.is_command and one.sort is not None and one.sort.value != "shell" for one in book.commands)
         verb.say(
-            f"{file}: {plural(len(book.procedures), 'procedure')}, {plural(len(book.commands), 'command')} "
+            f"{_safe(file)}: {plural(len(book.procedures), 'procedure')}, {plural(len(book.commands), 'command')} "
             f"({ours} of them ours), {plural(len(found), 'finding')}"
         )
     if bad and (strict or not as_json):
@@ -121,7 +126,7 @@ def _read(file: Path) -> tuple[Runbook, bytes]:
     try:
         data = file.read_bytes()
     except OSError as error:
-        verb.refuse(f"opsroom: {file}: {(error.strerror or type(error).__name__).lower()}")
+        verb.refuse(f"opsroom: {_safe(file)}: {(error.strerror or type(error).__name__).lower()}")
     return assemble.read(str(file), data, dialects(), whole=True), data
 
 
@@ -130,14 +135,15 @@ def _outline(book: Runbook) -> Iterator[str]:
     ours = sum(one.sort is not None and one.sort.value != "shell" for one in commands)
     alerts = sum(one.alert for one in book.thresholds)
     boxes = sum(len(one.boxes) for one in book.checklists)
-    yield f"{book.title or book.path}"
+    yield _safe(book.title or book.path)
+    lists = plural(len(book.checklists), "checklist")
     yield (
         f"{plural(len(book.procedures), 'procedure')} · {plural(len(commands), 'command')}, {ours} of them ours · "
-        f"{plural(alerts, 'alert limit')} · {boxes} boxes in {plural(len(book.checklists), 'checklist')} · "
+        f"{plural(alerts, 'alert limit')} · {plural(boxes, 'box', 'boxes')} in {lists} · "
         f"{plural(len(book.contacts), 'contact')}"
     )
     for repair in book.repairs:
-        yield f"! line {repair.line}: {repair.what}"
+        yield f"! line {repair.line}: {_safe(repair.what)}"
     for one in book.procedures:
         yield ""
         yield from _steps(one)
@@ -145,23 +151,29 @@ def _outline(book: Runbook) -> Iterator[str]:
 
 def _steps(one: Procedure) -> Iterator[str]:
     what = " · a sheet of commands, in no order" if one.menu else ""
-    yield f"{one.line:>5}  {' › '.join((*one.path[1:], one.title))}{what}"
+    yield f"{one.line:>5}  {' › '.join(map(_safe, (*one.path[1:], one.title)))}{what}"
     for part in one.parts:
-        yield f"{part.line:>5}    {part.title or part.phase.value}"
+        yield f"{part.line:>5}    {_safe(part.title or part.phase.value)}"
         for step in part.steps:
             yield from _step(step)
 
 
 def _step(step: Step) -> Iterator[str]:
-    choice = f"[{step.choice}] " if step.choice else ""
-    yield f"{step.line:>5}      {step.kind.value:<9} {choice}{step.title}"
+    choice = f"[{_safe(step.choice)}] " if step.choice else ""
+    yield f"{step.line:>5}      {step.kind.value:<9} {choice}{_safe(step.title)}"
     command = step.command
     if command is None:
         return
-    first, *rest = command.text.splitlines() or [""]
+    first, *rest = command.text.split("\n")
     danger = f"  ({command.danger.name.lower()})" if command.danger else ""
-    yield f"{'':>17}$ {first}{' …' if rest else ''}{danger}"
+    yield f"{'':>17}$ {_safe(first)}{' …' if rest else ''}{danger}"
     if command.placeholders:
-        yield f"{'':>17}to fill in: {', '.join(command.placeholders)}"
+        yield f"{'':>17}to fill in: {', '.join(map(_safe, command.placeholders))}"
     if command.warning:
-        yield f"{'':>17}! {command.warning}"
+        yield f"{'':>17}! {_safe(command.warning)}"
+
+
+def _safe(text: str | Path) -> str:
+    """A line from outside as it may be printed: nothing of it is cut, since a person approves what stands here."""
+    told = str(text)
+    return str(SafeText(told, max(1, len(told))))

@@ -247,7 +247,7 @@ def _limits(one: Item) -> str:
         for word, limit in (("good", test.good), ("amber", test.warn), ("bad", test.critical))
         if limit is not None
     ]
-    return f"{test.of}: {', '.join(parts)}"
+    return f"{test.of}{': ' if parts else ''}{', '.join(parts)}"
 
 
 def notes_of(run: Run | None, box: str) -> list[Note]:

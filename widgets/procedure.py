@@ -86,7 +86,7 @@ class Shown:
     """True when its line runs, or is copied, as it is written: nothing is done instead of it."""
 
 
-def title(procedure: Procedure, run: Run | None, unkept: int, width: int, why: str = "") -> Line:
+def title(procedure: Procedure, run: Run | None, unkept: int, now: datetime, width: int, why: str = "") -> Line:
     """Its name, and how far it is. `why`: why no run can be begun."""
     count = len(list(procedure.steps))
     parts: list[Part] = []
@@ -100,7 +100,7 @@ def title(procedure: Procedure, run: Run | None, unkept: int, width: int, why: s
         parts = [
             Span("RUN", Tone.NOTICE),
             f" {run.settled_count} of {count}",
-            dim(f"  {run.holder}, since {run.at.astimezone(UTC):%H:%M} UTC"),
+            dim(f"  {run.holder}, since {when(run.at, now)[:-3]} UTC"),
         ]
     if unkept:
         parts += ["  ", Span(f"{unkept} NOT KEPT YET", Tone.WARNING)]
@@ -148,10 +148,7 @@ def _mark(step: Step, done: Done, missed: bool, next_: bool, now: datetime) -> S
     if done.skipped is not None:
         return dim("–")
     if done.last is not None:
-        bad = done.last.judgement
-        if bad is Judgement.BAD:
-            return Span(Sign.CRITICAL.value, Tone.CRITICAL)
-        return Span("?", Tone.WARNING) if bad is Judgement.UNKNOWN else Span("✓", Tone.GOOD)
+        return _found(done.last.judgement)
     if missed:
         return dim("·")
     if step.kind is StepKind.TIMER and done.timer is not None:
@@ -189,7 +186,7 @@ def whole(shown: Shown, now: datetime, width: int) -> list[Line]:
     for value, judged in shown.live:
         word, tone = _JUDGED[judged]
         made += folded(line("  now  ", Span(word, tone), " " if word else "", SafeText(value, _LINE)), width, 7)
-    made += _evidence(shown, width)
+    made += _evidence(shown, now, width)
     if step.expected:
         made += folded(line("  ", dim("expect  "), SafeText(step.expected, _TEXT)), width, 10)
     if command is not None and command.expected and command.expected != step.expected:
@@ -273,28 +270,49 @@ def _timer(shown: Shown, now: datetime) -> Sequence[Part]:
     return (Span(f"over since {words.age(-left)}", Tone.NOTICE), dim("; Enter ticks it"))
 
 
-def _evidence(shown: Shown, width: int) -> list[Line]:
+def _evidence(shown: Shown, now: datetime, width: int) -> list[Line]:
     made: list[Line] = []
     done = shown.done
     if done.skipped is not None:
         head = (dim("–  "), f"left out by {done.skipped.by}: ", SafeText(done.skipped.text, _LINE))
         made += folded(line("  ", *head), width, 5)
     for note in done.notes[-3:]:
-        said = (dim(f"{note.at.astimezone(UTC):%H:%M} {note.by}  "), SafeText(note.text, _LINE))
+        said = (dim(f"{_at(note.at, now)} {note.by}  "), SafeText(note.text, _LINE))
         made += folded(line("  note ", *said), width, 7)
     if shown.under_way:
         made.append(line("  ", Span("under way", Tone.NOTICE)))
     if done.last is not None:
-        made += proof(done.last, width, _OUTPUT)
+        made += proof(done.last, now, width, _OUTPUT)
         if len(done.evidence) > 1:
             made.append(line("  ", dim(f"and {words.plural(len(done.evidence) - 1, 'time')} before: d shows all")))
     return made
 
 
-def proof(one: Evidence, width: int, most: int) -> list[Line]:
-    """What was found, by whom and when, with so many lines of its output."""
+def _found(judgement: Judgement) -> Span:
+    """What was found, as a shape: what is bad, or what nobody knows, is not ticked."""
+    match judgement:
+        case Judgement.BAD:
+            return Span(Sign.CRITICAL.value, Tone.CRITICAL)
+        case Judgement.UNKNOWN:
+            return Span("?", Tone.WARNING)
+    return Span("✓", Tone.GOOD)
+
+
+def when(moment: datetime, now: datetime) -> str:
+    """When something was, in UTC, with its day where that is not today."""
+    there = moment.astimezone(UTC)
+    return f"{there:%H:%M:%S}" if there.date() == now.astimezone(UTC).date() else f"{there:%Y-%m-%d %H:%M:%S}"
+
+
+def _at(moment: datetime, now: datetime) -> str:
+    """The same, and how long ago."""
+    return f"{when(moment, now)}, {words.age(max(0.0, (now - moment).total_seconds()))} ago,"
+
+
+def proof(one: Evidence, now: datetime, width: int, most: int) -> list[Line]:
+    """What was found, by whom, when and how long ago, with so many lines of its output."""
     word, tone = _JUDGED[one.judgement]
-    head: list[Part] = ["  ", Span("✓ ", Tone.GOOD), dim(f"{one.at.astimezone(UTC):%H:%M:%S} {one.by}  ")]
+    head: list[Part] = ["  ", _found(one.judgement), " ", dim(f"{_at(one.at, now)} {one.by}  ")]
     head += [Span(word, tone), " "] if word else []
     made = folded(line(*head, SafeText(one.value or "done", _LINE)), width, 6)
     output = one.output.splitlines()

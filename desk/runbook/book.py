@@ -5,16 +5,11 @@ Lines count from 1, and an end line is inclusive. Text is as the author wrote it
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
 
-from probes.base import Danger, Sort, Verb
-
-_PROMISE: Final = re.compile(r"(?:^|\s*[;:,.]\s+)here\b.*", re.IGNORECASE | re.DOTALL)
-"""The part of a warning that says what is done instead."""
+from probes.base import Danger, Sort, Verb, flaw
 
 
 class Phase(Enum):
@@ -96,7 +91,7 @@ class Command:
         >>> Command(1, 1, "x", warning="it takes all replicas at once; here one goes after the other").flaw
         'it takes all replicas at once'
         """
-        return _PROMISE.sub("", self.warning)
+        return flaw(self.warning)
 
 
 @dataclass(frozen=True, slots=True)

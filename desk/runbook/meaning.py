@@ -16,7 +16,7 @@ from typing import Final
 from desk.runbook.placeholders import secret
 from desk.runbook.shell import LONGEST, Leaf, Parsed, parsed
 from desk.runbook.words import names, unwrapped
-from probes.base import CommandLine, Danger, Dialect, Meaning, Sort, Verb, Within
+from probes.base import CommandLine, Danger, Dialect, Meaning, Sort, Verb, Within, flaw
 
 DEEPEST: Final = 6
 """Commands within commands that are opened; what is deeper is taken for the worst."""
@@ -42,6 +42,10 @@ _WORSE: Final = re.compile(
     re.I,
 )
 _TAKES_TEXT: Final = frozenset(("bash", "sh", "zsh", "ksh", "dash", "python", "python3", "perl", "ruby", "node", "php"))
+_TELLS_WHAT: Final = re.compile(r"-[abBcdEhiIlnOpPqsStTuUvVwx0-9]*[me]")
+"""Short options up to the one that says what is run, so that the input is read as data: `-m`, `-ne`, `-lane`."""
+_GOES_TO: Final = re.compile(r"\+{1,2}(?:\d*[FGgp%]?|[/?&].*)")
+"""What a pager is told to begin with and that only moves: `+F`, `+G`, `+120`, `+/error`."""
 _TAKES_SQL: Final = frozenset(
     ("psql", "mysql", "mariadb", "sqlite3", "mongorestore", "mysqlimport", "pg_restore", "clickhouse-client", "cqlsh")
 )
@@ -107,7 +111,8 @@ def _told(text: str, found: Parsed, dialects: tuple[Dialect, ...]) -> Understood
     counted = [other for other in others if not other.dress]
     meant = replace(
         meant,
-        warning=meant.warning or next((other.meaning.warning for other in counted if _matters(other.meaning)), ""),
+        warning=meant.warning
+        or flaw(next((other.meaning.warning for other in counted if _matters(other.meaning)), "")),
         becomes=meant.becomes if not counted and one.alone and not found.sets else "",
         reveals=any(other.meaning.reveals for other in judged),
         endless=found.endless or any(other.meaning.endless for other in judged),
@@ -189,8 +194,8 @@ def _asked(line: CommandLine, dialects: Iterable[Dialect]) -> Meaning | Within:
         except _FAULTS:  # a runbook must open: what one dialect fails on is asked of the next
             continue
         if answer is not None:
-            return _helped(answer, line)
-    if line.program in _QUIET and line.words[1:2] != ("-i",) and not _noisy(line):
+            return _kept(_helped(answer, line), line)
+    if line.program in _QUIET and line.words[1:2] != ("-i",):
         return replace(_UNKNOWN, danger=Danger.READ)
     if _WORSE.search(" ".join((*line.words, line.sql, line.stdin))):
         return replace(_UNKNOWN, danger=Danger.DESTRUCTIVE)
@@ -207,6 +212,13 @@ def _helped(answer: Meaning | Within, line: CommandLine) -> Meaning | Within:
     if "/" in words[0] or "." in words[0] or answer.target == words[0] or line.program in _TAKES_TEXT:
         return answer
     return replace(answer, danger=Danger.READ)
+
+
+def _kept(answer: Meaning | Within, line: CommandLine) -> Meaning | Within:
+    """The answer without what is done instead where an assignment may say where it goes: `KUBECONFIG=x kubectl`."""
+    if isinstance(answer, Within) or not answer.becomes or not line.environment:
+        return answer
+    return replace(answer, becomes="")
 
 
 def _opened(within: Within, outer: CommandLine, dialects: tuple[Dialect, ...], depth: int) -> tuple[_Judged, bool]:
@@ -280,21 +292,33 @@ def _handed(leaf: Leaf, within: Within, outer: CommandLine) -> Leaf:
 
 
 def _noisy(line: CommandLine) -> bool:
-    """Whether a program that only shows does more here: `uniq a b` writes b, `less +!x` runs x."""
-    plain = [word for word in line.words[1:] if not word.startswith("-")]
-    return (line.program == "uniq" and len(plain) > 1) or any(word.startswith("+") for word in plain)
+    """Whether a program that only shows does more here: `uniq a b` writes b, `less +!x` runs x, an alias makes what
+    stands in later lines mean something else."""
+    words = line.words[1:]
+    match line.program:
+        case "uniq":
+            taken = {number + 1 for number, word in enumerate(words) if word in ("-f", "-s", "-w")}
+            named = (word == "-" or word[:1] not in "-+" for number, word in enumerate(words) if number not in taken)
+            return sum(named) > 1
+        case "less" | "more" | "zless" | "zmore":
+            return any(word.startswith("+") and _GOES_TO.fullmatch(word) is None for word in words)
+        case "alias":
+            return any("=" in word for word in words)
+    return False
 
 
 def _floor(line: CommandLine) -> Danger:
     """What a command costs at least for what is put into it, whatever a dialect says."""
     program = line.program
+    if _noisy(line):
+        return Danger.DISRUPTIVE
     unseen = re.fullmatch(r"\s*\$[\w{}]+;?\s*", line.stdin) is not None
     given = line.reads or (line.fed and not line.stdin) or unseen
     if (program in _TAKES_SQL or {"dbshell", "dbconsole"} & set(line.words[1:])) and given:
         return Danger.DESTRUCTIVE
     if program in _TAKES_TEXT and (line.fed or line.reads) and all(one.startswith("-") for one in line.words[1:]):
         if program.startswith(("python", "perl", "ruby", "node", "php")) and any(
-            re.match(r"-[^-]*[me]", one) for one in line.words[1:]
+            _TELLS_WHAT.match(one) for one in line.words[1:]
         ):
             return Danger.READ  # `python -m json.tool`, `perl -ne ...` read it as data
         said = f"{line.stdin} {' '.join(line.fed)}"

@@ -48,6 +48,15 @@ def same(before: Procedure, books: Iterable[Runbook], path: str) -> Procedure | 
     return min(there, key=lambda one: (one.path != before.path, abs(one.line - before.line)), default=None)
 
 
+def moved(before: Procedure, number: int, now: Procedure) -> int | None:
+    """Where a step, counted from 0, stands in another revision; None: nothing there says the same."""
+    old, new = list(map(_said, before.steps)), list(map(_said, now.steps))
+    for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks():
+        if block.a <= number < block.a + block.size:
+            return block.b + number - block.a
+    return None
+
+
 def _said(step: Step) -> str:
     """What a person reads and does, without where it stands: blanks make no difference."""
     parts = (step.choice, step.title, step.text, step.command.text if step.command is not None else "")

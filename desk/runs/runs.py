@@ -168,10 +168,13 @@ class Runs:
         command: str = "",
         deed: str = "",
     ) -> None:
-        """A step was done. `value`: what was found, in a line; `output`: all of it; `deed`: the act in the audit."""
+        """A step was done. `value`: what was found, in a line; `output`: all of it; `deed`: the act in the audit.
+
+        What comes of an act is kept also when somebody has ended the run while it was under way.
+        """
         self._put(
             self._of(
-                run, What.DONE, step, self._clean(value),
+                run, What.DONE, step, self._clean(value), late=bool(deed),
                 output=capped(self._mask(writable(output)), OUTPUT), judgement=judgement,
                 command=self._clean(command), deed=deed,
             )
@@ -242,11 +245,12 @@ class Runs:
 
     # records
 
-    def _of(self, run: str, what: What, step: int | None, text: str = "", **more: object) -> Record:
-        there = self._there(run, full=what is What.ENDED)
+    def _of(self, run: str, what: What, step: int | None, text: str = "", late: bool = False, **more: object) -> Record:
+        there = self._there(run, ended=late, full=what is What.ENDED)
         if step is not None and not 0 <= step < len(there.steps):
             raise RunError("it has no such step")
-        self._go_on(there)
+        if there.open:
+            self._go_on(there)
         return Record(self._ids(), self._moment(self._runs[run]), run, what, self.who, step, text, **more)  # type: ignore[arg-type]
 
     def _there(self, run: str, ended: bool = False, full: bool = False) -> Run:

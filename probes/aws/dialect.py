@@ -24,6 +24,7 @@ from probes.aws.dialect_operations import (
 )
 from probes.aws.dialect_words import warned
 from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within
+from probes.base.options import is_of_the_system
 
 _PROGRAMS: Final = frozenset({"aws", "awslocal", "aws2", "aws.exe"})
 _WRAPPERS: Final = frozenset({"aws-vault", "saml2aws", "chamber", "granted", "assume"})
@@ -123,7 +124,8 @@ def _special(said: Said) -> Meaning | None:
         case "s3", _:
             return _files(said)
         case "s3api", "get-object":
-            return _shell(said, Verb.OTHER, Danger.REVERSIBLE)
+            over = any(is_of_the_system(word) for words in (said.plain, *said.flags.values()) for word in words)
+            return _shell(said, Verb.OTHER, Danger.DISRUPTIVE if over else Danger.REVERSIBLE)
         case "application-autoscaling", "register-scalable-target" | "describe-scalable-targets" if (
             said.one("service-namespace") == "ecs"
         ):
@@ -160,11 +162,11 @@ def _update_service(said: Said) -> Meaning:
     """A restart, a number of tasks, or another revision."""
     forced = "force-new-deployment" in said.flags
     revision = said.one("task-definition")
+    danger = Danger.DESTRUCTIVE if said.zero("desired-count") else Danger.DISRUPTIVE
     if revision is not None:
-        return _native(said, Sort.ACTION, Verb.ROLLBACK if _is_older(revision) else Verb.DEPLOY, Danger.DISRUPTIVE)
+        return _native(said, Sort.ACTION, Verb.ROLLBACK if _is_older(revision) else Verb.DEPLOY, danger)
     if "desired-count" in said.flags:
-        none_left = re.fullmatch(r"0+", said.one("desired-count") or "") is not None
-        return _native(said, Sort.ACTION, Verb.SCALE, Danger.DESTRUCTIVE if none_left else Danger.DISRUPTIVE)
+        return _native(said, Sort.ACTION, Verb.SCALE, danger)
     if forced:
         return _native(said, Sort.ACTION, Verb.RESTART, Danger.DISRUPTIVE)
     return _shell(said, Verb.DEPLOY, Danger.DISRUPTIVE)
@@ -181,7 +183,7 @@ def _is_older(revision: str) -> bool:
 
 
 def _modify_db(said: Said) -> Meaning:
-    if said.one("backup-retention-period") == "0":
+    if said.zero("backup-retention-period"):
         return _shell(said, Verb.BACKUP, Danger.DESTRUCTIVE)
     if said.operation == "modify-db-instance" and said.flags.keys() & {"allocated-storage", "db-instance-class"}:
         return _native(said, Sort.ACTION, Verb.SCALE, Danger.DISRUPTIVE)
@@ -209,7 +211,8 @@ def _files(said: Said) -> Meaning:
                 return replace(found, danger=Danger.READ)
             up = to.startswith("s3://") or not to
             verb = Verb.BACKUP if up and _KEPT.search(" ".join(said.plain)) else Verb.OTHER
-            return replace(found, verb=verb, danger=Danger.DISRUPTIVE if up else Danger.REVERSIBLE)
+            felt = up or is_of_the_system(to)
+            return replace(found, verb=verb, danger=Danger.DISRUPTIVE if felt else Danger.REVERSIBLE)
     return found
 
 

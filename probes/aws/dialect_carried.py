@@ -12,7 +12,7 @@ from probes.base import CommandLine, Danger, Within
 
 _BETWEEN: Final = re.compile(r"(?<!\\)[\"']\s*,\s*[\"']")
 _SHELL: Final = re.compile(r"\S*/?(?:ba|a|z|da)?sh(?:\s+-l|\s+-i)*")
-_SESSION: Final = "It needs the Session Manager plugin, and a task that was started with ECS Exec turned on."
+_SESSION: Final = "it needs the Session Manager plugin, and a task that was started with ECS Exec turned on"
 
 
 def carried(said: Said, line: CommandLine) -> Within | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -36,7 +35,6 @@ _NAMES: Final = (
 )  # fmt: skip
 """Options that say what an operation is about, what says it best first."""
 _HOLDER: Final = re.compile(r"[$<{\[]")
-_PLAIN: Final = re.compile(r"[\w@%+=:,./{}$<>\[\]*-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +59,10 @@ class Said:
         """The first value of an option; None when it has none."""
         values = self.flags.get(name, ())
         return values[0] if values else None
+
+    def zero(self, name: str) -> bool:
+        """Whether an option is given nought, however it is written."""
+        return re.fullmatch(r"[+-]?0+", self.one(name) or "") is not None
 
     def target(self) -> str:
         """What it speaks of, as it is written."""
@@ -97,8 +99,3 @@ def read(words: Iterable[str]) -> Said:
     while len(plain) > 2 and plain[0].startswith("$") and "-" not in plain[1]:  # options kept in a variable
         plain.pop(0)
     return Said(plain[0] if plain else "", plain[1] if len(plain) > 1 else "", tuple(plain[2:]), flags)
-
-
-def shown(words: Iterable[str]) -> str:
-    """Words as a line to be read by a person: placeholders stay as they were written."""
-    return " ".join(word if _PLAIN.fullmatch(word) else shlex.quote(word) for word in words)

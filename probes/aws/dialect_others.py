@@ -188,9 +188,9 @@ def _warning(name: str, plain: list[str]) -> str:
         and plain[:1] == ["scale"]
         and any(word.startswith(("count=", "vm=", "memory=")) for word in plain)
     ):
-        return "fly takes the number as a word of its own: `fly scale count 2`."
+        return "fly takes the number as a word of its own: `fly scale count 2`"
     if name == "terraform" and plain[:1] == ["destroy"]:
-        return "It removes everything that the state knows, data included."
+        return "it removes everything that the state knows, data included"
     return ""
 
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
+from probes.backups.commands import recognise
+from probes.backups.settings import BackupsSettings
 from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within
-from probes.base.options import value_of
-
-
-def named(text: str) -> frozenset[str]:
-    """Names that stand in a text, apart by blanks."""
-    return frozenset(text.split())
-
+from probes.base.command import filled, named
+from probes.base.dialect import honest
+from probes.base.options import plain_words, value_of
 
 _DUMP_VALUED: Final = named(
     """
@@ -34,19 +34,19 @@ _UNPACKS: Final = named(
     """
 )
 REDIRECT: Final = (
-    "A redirect makes the file even when pg_dump fails: here it gets its own name only after it was read back whole."
+    "a redirect makes the file even when pg_dump fails: here it gets its own name only after it was read back whole"
 )
 PIPE: Final = (
-    "A pipe hides that pg_dump has failed and leaves a small file that looks like a backup: here it is read back whole."
+    "a pipe hides that pg_dump has failed and leaves a small file that looks like a backup: here it is read back whole"
 )
-TABLE: Final = "It takes one table of that name, whoever's rows are in it, and is no backup of the database."
+TABLE: Final = "it takes one table of that name, whoever's rows are in it, and is no backup of the database"
 LIST: Final = (
-    "A list of contents is read from the beginning, so a cut-off archive passes it: here it is read to its end and "
-    "restored into a scratch database."
+    "a list of contents is read from the beginning, so a cut-off archive passes it: here it is read to its end and "
+    "restored into a scratch database"
 )
 OVER: Final = (
-    "Into a database that has its tables it fails half-way or doubles rows: here it goes into a new database, and a "
-    "switch is an act of its own."
+    "into a database that has its tables it fails half-way or doubles rows: here it goes into a new database, and a "
+    "switch is an act of its own"
 )
 _READS: Final = {
     "pgbackrest": {"info", "check", "version", "help", "repo-ls", "repo-get", "server-ping", "verify"},
@@ -79,6 +79,26 @@ _RESTORES: Final = {
 
 def understand(line: CommandLine) -> Meaning | Within | None:
     """What a line about backups means; None when it is about none."""
+    found = _understood(line)
+    if found is None or not found.warning:
+        return found
+    return honest(found, found.sort is Sort.ACTION and _is_taken(line))
+
+
+def _is_taken(line: CommandLine) -> bool:
+    """Whether a profile takes a line whose backups are where its files are, and whose server may be any."""
+    words = filled(line.words)
+    path = next((word for one in (words, *line.piped) for word in one if word.startswith("/")), "")
+    told = replace(line, words=words, piped=tuple(map(filled, line.piped)))
+    return recognise(told, _settings(path.rpartition("/")[0] or "/")) is not None
+
+
+@lru_cache(maxsize=64)
+def _settings(folder: str) -> BackupsSettings:
+    return BackupsSettings.model_validate({"folder": folder, "database": {"url": "env:ANY"}})
+
+
+def _understood(line: CommandLine) -> Meaning | None:
     name, words = line.program.lower(), line.words[1:]
     if not name:
         return None
@@ -103,21 +123,8 @@ def _into(line: CommandLine) -> str:
     return next((one[0].rpartition("/")[2] for one in line.piped if one and one[0].rpartition("/")[2] in _CLIENTS), "")
 
 
-def _free(words: Sequence[str]) -> list[str]:
-    found: list[str] = []
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if word.startswith("-") and word != "-":
-            if word in _DUMP_VALUED and rest:
-                rest.pop(0)
-        else:
-            found.append(word)
-    return found
-
-
 def _first(words: Sequence[str]) -> str:
-    return next(iter(_free(words)), "")
+    return next(iter(plain_words(words, _DUMP_VALUED)), "")
 
 
 def _database(words: Sequence[str]) -> str:
@@ -146,7 +153,7 @@ def _dump(name: str, line: CommandLine) -> Meaning:
 
 def _restore(line: CommandLine) -> Meaning:
     words = line.words[1:]
-    file = next((one for one in reversed(_free(words))), "") or line.reads
+    file = next((one for one in reversed(plain_words(words, _DUMP_VALUED))), "") or line.reads
     if {"-l", "--list"} & set(words):
         return Meaning(Sort.READING, Verb.BACKUP, "postgresql", file, kind="backups", warning=LIST)
     if {"--version", "-V", "--help", "-?"} & set(words):

@@ -29,7 +29,7 @@ from probes.base.act import (
 )
 from probes.base.command import CommandLine, after_options, quoted, said_over_ssh
 from probes.base.console import Console
-from probes.base.dialect import Dialect, Meaning, Sort, Verb, Within
+from probes.base.dialect import Dialect, Meaning, Sort, Verb, Within, flaw
 from probes.base.failure import Cause, Failure, ProbeError, State, from_os_error
 from probes.base.lane import Lane, load
 from probes.base.notice import Delivery, Fate, Notice, Teller, read_notice
@@ -147,6 +147,7 @@ __all__ = [
     "by_our_clock",
     "fingerprint_of",
     "finite",
+    "flaw",
     "from_os_error",
     "hide_password",
     "in_clear",

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
+
+_PLAIN: Final = re.compile(r"[\w@%+=:,./{}$-]*")
+_FREE: Final = re.compile(r"<([^<>]*)>|\$\{?(\w+)[^{}]*\}|\$(\w+)|\{\{?\s*([\w. ]+)\}?\}")
+_COUNTED: Final = re.compile(
+    r"n|num\w*|(?:\w*[_ -])?(?:count|number|replicas|pid|days|port|revision|version|size)s?", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +88,51 @@ def quoted(words: Iterable[str]) -> str:
     ('systemctl restart web@1.service', "echo 'a b'")
     """
     return shlex.join(words)
+
+
+def shown(words: Iterable[str]) -> str:
+    """Words as a line to be read by a person: placeholders stay as they were written.
+
+    >>> shown(["docker", "restart", "<a name>", "$X"]), shown(["echo", "a b", "*"])
+    ('docker restart <a name> $X', "echo 'a b' '*'")
+    """
+    return " ".join(word if _PLAIN.fullmatch(word) or _FREE.fullmatch(word) else shlex.quote(word) for word in words)
+
+
+def instead(line: CommandLine, words: Iterable[str]) -> str:
+    """What stands in for a line, with what its output goes through; empty where the output goes to a file.
+
+    >>> instead(CommandLine(("netstat", "-t"), piped=(("wc", "-l"),)), ["ss", "-t"])
+    'ss -t | wc -l'
+    """
+    return "" if line.writes else " | ".join(map(shown, (words, *line.piped)))
+
+
+def exchanged(words: Sequence[str], word: str, *others: str) -> list[str]:
+    """Words with others in the place of one; none when that doesn't stand there exactly once.
+
+    >>> exchanged(["systemctl", "-H", "db1", "try-restart", "web"], "try-restart", "restart")
+    ['systemctl', '-H', 'db1', 'restart', 'web']
+    """
+    if list(words).count(word) != 1:
+        return []
+    at = list(words).index(word)
+    return [*words[:at], *others, *words[at + 1 :]]
+
+
+def named(text: str) -> frozenset[str]:
+    """Names that stand in a text, apart by blanks."""
+    return frozenset(text.split())
+
+
+def filled(words: Iterable[str]) -> tuple[str, ...]:
+    """Words with something in the place of each that is still to be filled in, for a reader that takes none such.
+
+    >>> filled(["restart", "<service>", "--replicas=$COUNT"])
+    ('restart', 'name', '--replicas=1')
+    """
+
+    def given(found: re.Match[str]) -> str:
+        return "1" if _COUNTED.fullmatch(next(filter(None, found.groups()), "")) else "name"
+
+    return tuple(_FREE.sub(given, word) for word in words)

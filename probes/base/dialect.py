@@ -7,12 +7,25 @@ speaks of, and the request it becomes there, is told by that target's actuator (
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from probes.base.act import Danger
 from probes.base.command import CommandLine
+
+LONGEST_WARNING: Final = 200
+"""Characters of a warning: three lines of the smallest screen."""
+_PROMISE: Final = re.compile(
+    r"^(?:here|opsroom)\b.*|\s*[;:.]\s+(?:(?![;:.]\s).)*\b(?:here|opsroom)\b.*|,\s+(?:and\s+)?(?:here|opsroom)\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
+"""The part of a warning that says what is done instead: a clause after the first that speaks of here or of us."""
+
+_SENTENCE: Final = re.compile(r"\A[A-Z](?=[a-z']*\s)")
+"""The beginning of a sentence that begins with no name: `It is`, not `PostgreSQL is` and not `KEYS is`."""
 
 
 class Sort(Enum):
@@ -65,7 +78,8 @@ class Meaning:
     kind: str = ""
     """The kind of target in a profile that shows or does it; empty: none."""
     warning: str = ""
-    """What the line gets wrong and what is done instead, in one sentence; empty: it does what it says."""
+    """What the line gets wrong and what is done instead, in one clause or two, without a full stop; empty: it does
+    what it says. Of "here", and of Opsroom, it speaks only where something of ours takes its place."""
     becomes: str = ""
     """What is done instead, as a person would type it; empty: the same line."""
     reveals: bool = False
@@ -105,3 +119,36 @@ class Dialect(Protocol):
     def understand(line: CommandLine) -> Meaning | Within | None:
         """What a simple command means; None when it is none of this world's. Pure, never raises."""
         ...
+
+
+def flaw(warning: str) -> str:
+    """What a line gets wrong, without what would be done instead: for where it runs as it stands.
+
+    >>> flaw("it takes all replicas at once; here one goes after the other")
+    'it takes all replicas at once'
+    """
+    return _PROMISE.sub("", warning)
+
+
+def honest(found: Meaning, taken: bool) -> Meaning:
+    """A meaning that promises nothing: `taken` is whether the kind's own act takes the line, or what it becomes."""
+    if found.sort is Sort.SHELL:
+        return replace(found, warning=flaw(found.warning))
+    if found.sort is Sort.ACTION and not taken:
+        return replace(found, warning=flaw(found.warning), becomes="")
+    return found
+
+
+def joined(warnings: Iterable[str]) -> str:
+    """Warnings as one, each as a clause, the first first, as many as there is room for.
+
+    >>> joined(["It is one.", "", "two"])
+    'it is one; two'
+    """
+    text = ""
+    for warning in warnings:
+        clause = _SENTENCE.sub(lambda found: found[0].lower(), warning.rstrip("."))
+        longer = "; ".join(filter(None, [text, clause]))
+        if len(longer) <= LONGEST_WARNING:
+            text = longer
+    return text

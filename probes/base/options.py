@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 NUMBER: Final = "-#"
 """The name under which a number as an option is kept: `tail -50`, `kill -9`."""
 _NUMBER: Final = re.compile(r"-(\d+)")
+_SYSTEM: Final = re.compile(
+    r"/(?:$|(?:etc|usr|s?bin|lib(?:32|64)?|boot|proc|sys|dev(?!/(?:null|std\w+|tty|shm|fd)(?:/|$))|var/spool)(?:/|$))"
+)
 
 
 @dataclass(slots=True)
@@ -79,6 +82,36 @@ def _keep(found: Options, name: str, value: str | None, valued: Collection[str],
     if value is None:
         value = next(rest, "") if name in valued else ""
     found.pairs.append((name, value))
+
+
+def plain_words(words: Iterable[str], valued: Collection[str]) -> list[str]:
+    """The words that are no options and no values of one; what begins like an option is never a value.
+
+    >>> plain_words(["-U", "root", "-q", "shop", "-"], {"-U"})
+    ['shop', '-']
+    """
+    found: list[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not _is_option(word):
+            found.append(word)
+        elif word in valued and rest and not _is_option(rest[0]):
+            rest.pop(0)
+    return found
+
+
+def _is_option(word: str) -> bool:
+    return word.startswith("-") and word != "-"
+
+
+def is_of_the_system(path: str) -> bool:
+    """Whether a file to be written stands where a machine keeps its settings, programs and devices.
+
+    >>> [is_of_the_system(path) for path in ("/etc/cron.d/x", "/", "/dev/null", "/backups/x", "etc/x")]
+    [True, True, False, False, False]
+    """
+    return _SYSTEM.match(path) is not None
 
 
 def value_of(words: Sequence[str], short: str, long: str) -> str:

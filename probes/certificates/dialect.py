@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within
+from probes.base.command import filled, shown
+from probes.base.dialect import honest
 from probes.base.options import options
+from probes.certificates.commands import Here, recognise
 
 _CERTBOTS: Final = frozenset({"certbot", "certbot-auto", "letsencrypt", "letsencrypt-auto"})
 _CERTBOT: Final = frozenset({
@@ -22,11 +25,16 @@ _LOOKING: Final = frozenset(
 )
 _CHECKING: Final = frozenset({"s_client", "s_time", "x509", "verify", "crl", "ocsp", "pkcs12"})
 _SECRETIVE: Final = frozenset({"rand", "pkey", "rsa", "ec", "pkcs8", "passwd", "genrsa", "genpkey", "pkcs12"})
+_ACTING: Final = re.compile(
+    r"(?:--)?(?:remove|revoke|renew|issue|sign|deactivate|(?:un)?install|upgrade|deploy|register|cron|run|create|set-"
+    r"|update-|make-|to-pkcs|cleanup|force)[\w-]*|-[a-ce-gi-uw-zA-Z]"
+)
+"""Words with which the other clients do more than look, whatever they are asked to show besides."""
 _GREETING: Final = re.compile(r"\s*(?:Q|QUIT|GET|HEAD|EHLO|HELO|x)\b", re.I)
 
-_STAGING: Final = "A dry run asks the authority's staging server and renews nothing; the days left are read here."
-_FORCED: Final = "A forced renewal counts against the authority's limit of certificates a week; here only what is due."
-_WAITS: Final = "s_client waits for input after the handshake; < /dev/null ends it, and here it ends by itself."
+_STAGING: Final = "a dry run asks the authority's staging server and renews nothing; the days left are read here"
+_FORCED: Final = "a forced renewal counts against the authority's limit of certificates a week; here only what is due"
+_WAITS: Final = "s_client waits for input after the handshake; < /dev/null ends it, and here it ends by itself"
 
 
 def understand(line: CommandLine) -> Meaning | Within | None:
@@ -58,8 +66,12 @@ def _certbot(words: Sequence[str]) -> Meaning:
         warning = _STAGING if dry else _FORCED if found.has("--force-renewal", "--force-renew") else ""
         hooked = found.has("--pre-hook", "--post-hook", "--deploy-hook", "--renew-hook")
         danger = Danger.REVERSIBLE if dry and not hooked else Danger.DISRUPTIVE
-        becomes = "certbot renew" + (f" --cert-name {name}" if name else "") if warning == _FORCED else ""
-        return Meaning(Sort.ACTION, Verb.MAINTENANCE, "certbot", name, danger, "certificates", warning, becomes)
+        plain = tuple(word for word in words if word not in ("--force-renewal", "--force-renew"))
+        becomes = shown(["certbot", *plain]) if warning == _FORCED else ""
+        meaning = Meaning(Sort.ACTION, Verb.MAINTENANCE, "certbot", name, danger, "certificates", warning, becomes)
+        folder = found.value("--config-dir") or Here().folder
+        told = CommandLine(filled(("certbot", *plain)))
+        return honest(meaning, recognise(told, Here(folder=filled([folder])[0])) is not None)
     gone = verb in ("delete", "revoke", "unregister", "rollback")
     danger = Danger.DESTRUCTIVE if gone else Danger.DISRUPTIVE
     return Meaning(Sort.SHELL, Verb.MAINTENANCE, "certbot", name, danger, "certificates")
@@ -102,7 +114,8 @@ def _openssl(line: CommandLine, words: Sequence[str]) -> Meaning:
 
 def _other_client(words: Sequence[str]) -> Meaning:
     text = " ".join(words)
-    if any(part in text for part in ("--list", "--info", "--version", "--help")) or words[-1:] == ["list"]:
+    looks = any(part in text for part in ("--list", "--info", "--version", "--help")) or list(words[-1:]) == ["list"]
+    if looks and not any(map(_ACTING.fullmatch, words)):
         return Meaning(Sort.SHELL, Verb.STATUS, "certificates")
     gone = any(part in text for part in ("revoke", "remove", "deactivate", "uninstall"))
     danger = Danger.DESTRUCTIVE if gone else Danger.DISRUPTIVE

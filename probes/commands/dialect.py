@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 
 from probes.base import CommandLine, Danger, Meaning, Verb, Within
+from probes.base.options import is_of_the_system
 from probes.commands.dialect_carriers import carried
 from probes.commands.dialect_code import code
 from probes.commands.dialect_files import files
@@ -62,5 +63,5 @@ def _written(found: Meaning, line: CommandLine) -> Meaning:
     empties = line.program in _EMPTY and (not words.strip() or words in ("/dev/null", "-n", "-n "))
     if empties and any(map(_TRUNCATES.search, targets)):
         return replace(found, danger=Danger.DESTRUCTIVE, verb=Verb.MAINTENANCE, target=targets[0])
-    felt = any(re.match(r"/(?:etc|proc|sys|dev)/", one) for one in targets)
+    felt = any(map(is_of_the_system, targets))
     return replace(found, danger=max(found.danger, Danger.DISRUPTIVE if felt else Danger.REVERSIBLE))

@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import Final
 
 from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within, after_options
-from probes.commands.dialect_words import SHELL, by_name, named, shell
+from probes.base.command import named
+from probes.base.options import is_of_the_system
+from probes.commands.dialect_words import SHELL, by_name, shell
 
 _SHELLS: Final = named("sh bash zsh dash ash ksh fish rbash pwsh powershell")
 _PLAIN: Final = {
@@ -220,7 +222,10 @@ def _find(line: CommandLine) -> Meaning | Within:
     if "-delete" in words:
         return shell(Danger.DESTRUCTIVE, Verb.MAINTENANCE, target)
     runs = [at for at, word in enumerate(words) if word in ("-exec", "-execdir", "-ok", "-okdir", "-x", "-X")]
-    least = Danger.REVERSIBLE if any(word in ("-fprint", "-fprintf", "-fls") for word in words) else Danger.READ
+    least = Danger.READ
+    for word, file in zip(words, (*words[1:], ""), strict=False):
+        if word in ("-fprint", "-fprint0", "-fprintf", "-fls"):
+            least = max(least, Danger.DISRUPTIVE if is_of_the_system(file) else Danger.REVERSIBLE)
     if not runs:
         return shell(least, target=target)
     for at in runs[1:] or runs:

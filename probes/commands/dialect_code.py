@@ -11,8 +11,10 @@ from dataclasses import replace
 from typing import Final
 
 from probes.base import CommandLine, Danger, Meaning, Verb, Within
+from probes.base.command import named
+from probes.base.options import plain_words
 from probes.commands.dialect_migrations import NPM_RUN, down, migrations, status, up
-from probes.commands.dialect_words import WORST, asks_only, by_name, named, shell, verb_of
+from probes.commands.dialect_words import WORST, asks_only, by_name, shell, verb_of
 
 _GIT_READS: Final = named(
     """
@@ -170,21 +172,8 @@ def _git_danger(what: str, rest: Sequence[str]) -> Danger:
     return Danger.READ if what in _GIT_READS else Danger.REVERSIBLE if what in _GIT_GENTLE else Danger.DISRUPTIVE
 
 
-def _free(words: Sequence[str]) -> list[str]:
-    found: list[str] = []
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if word.startswith("-"):
-            if word in _VALUED and rest and not rest[0].startswith("-"):
-                rest.pop(0)
-        else:
-            found.append(word)
-    return found
-
-
 def _manager(name: str, words: list[str]) -> Meaning | Within:
-    free = _free(words)
+    free = plain_words(words, _VALUED)
     what = free[0] if free else ""
     if not what:
         shows = bool({"--version", "-v", "--help", "-h"} & set(words)) or name in ("npm", "bun")
@@ -249,7 +238,7 @@ def _named(name: str, said: Sequence[str]) -> Meaning:
 def _target(name: str, words: list[str]) -> Meaning:
     if asks_only([name, *words]) or {"-n", "--dry-run", "--list", "-l", "--summary", "-p"} & set(words[:1]):
         return shell(Danger.READ, system=name)
-    free = [word for word in _free(words) if not re.match(r"\w+=", word)]
+    free = [word for word in plain_words(words, _VALUED) if not re.match(r"\w+=", word)]
     if name == "cmake" and not {"--install", "--target"} & set(words):
         return shell(Danger.REVERSIBLE, system=name)
     if name in ("nx", "turbo") and free[:1] == ["run"]:
@@ -341,6 +330,23 @@ def _module(rest: list[str]) -> Meaning | Within:
     return by_name(rest, system="python")
 
 
+_RUBY: Final = re.compile(
+    r"(?<![\w.:$@])(?:(?!(?:puts|pp?|print|printf|require|if|unless|while|until|and|or|not|do|then|end|else|return)\b)"
+    r"[a-z_]\w*[!?]?(?=[ \t]+['\"\w:\[$@])|(?:[A-Z][\w:]*|[$@]?[a-z_]\w*|\.)\s*&?\.\s*[a-z_]\w*[!?]?)"
+)
+"""A call in Ruby, where it needs no brackets: a word with something behind it, and a method of something."""
+_RUBY_READS: Final = re.compile(
+    r".*\.\s*(?:each\w*|map|select|reject|sort\w*|first|last|size|length|count|sum|min|max|join|split|strip|chomp|chars|lines"
+    r"|bytes|to_\w+|inspect|upcase|downcase|g?sub|scan|match\??|\w+\?|keys|values|read|readlines|hex\w*|\w*base64|uuid|now"
+    r"|utc|iso8601|strftime|parse|\w*generate|reverse|uniq|zip|flatten|compact|class|dig|fetch|format|\w*(?:en|de)code\w*"
+    r"|times|step|abs|round|floor|ceil|random_number|alphanumeric|random_bytes|new)",
+    re.DOTALL,
+)
+_RUBY_RUNS: Final = re.compile(
+    r"\b(?:IO|Open3|PTY|Kernel|Process|Rails|ActiveRecord)\b|require\w*\W+[./]|require_relative"
+)
+
+
 def _snippet(name: str, text: str) -> Meaning:
     """A few words of a language: harmless only where they can do nothing but print."""
     code_ = re.sub(r"'[^'\n]*'|\"[^\"\n]*\"", "''", text)
@@ -348,7 +354,14 @@ def _snippet(name: str, text: str) -> Meaning:
         r"unlink|rmtree|rmsync|rmdir|\brm\s*\(|execute|flushall|flushdb|\.kill|delete", text, re.IGNORECASE
     ):
         return shell(Danger.DESTRUCTIVE, system=name)
+    if name.startswith(("ruby", "irb", "php", "perl")) and (inner := re.findall(r"`([^`]*)`|%x\W(.*)", text)):
+        worst = any(re.search(r"\b(?:rm|dd|shred|mkfs)\b", one) or WORST.search(one) for pair in inner for one in pair)
+        return shell(Danger.DESTRUCTIVE if worst else Danger.DISRUPTIVE, system=name)
     calls = set(re.findall(r"([\w.]+)\s*\(", code_)) | set(re.findall(r"\b(puts|p|echo|print)\b", code_))
+    if name.startswith(("ruby", "irb")) and (
+        _RUBY_RUNS.search(text) or not all(map(_RUBY_READS.fullmatch, _RUBY.findall(code_)))
+    ):
+        return shell(Danger.DISRUPTIVE, system=name)
     harmless = re.compile(
         r"print|console\.log|puts|p|echo|json\.(?:load|loads|dump|dumps)|len|str|int|float|sorted|sum|max|min|JSON\.\w+"
         r"|sys\.stdin\.read|secrets\.\w+|(?:crypto|require)\.?\w*|(?:uuid|base64|hashlib|datetime|time|math|random|string|os\.path"
@@ -365,7 +378,7 @@ def _snippet(name: str, text: str) -> Meaning:
 
 
 def _package(name: str, words: Sequence[str]) -> Meaning:
-    free = _free(words)
+    free = plain_words(words, _VALUED)
     what = free[0] if free else ""
     first = words[0] if words else ""
     if name in ("rpm", "pacman", "dpkg", "emerge") and re.match(

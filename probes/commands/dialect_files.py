@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Final
 
 from probes.base import CommandLine, Danger, Meaning, Verb
-from probes.commands.dialect_words import by_name, named, shell
+from probes.base.command import named
+from probes.commands.dialect_words import by_name, shell
 
 _READS: Final = named(
     """

@@ -13,17 +13,18 @@ from dataclasses import replace
 from typing import Final
 
 from probes.base import Danger, Meaning, Verb
-from probes.commands.dialect_words import by_name, named, shell
+from probes.base.command import named
+from probes.commands.dialect_words import by_name, shell
 
 NPM_RUN: Final = (
     "npm puts the last word behind whatever the script is, which may be migrate dev and may empty the database: npx "
-    "prisma migrate deploy applies what is pending and no more."
+    "prisma migrate deploy applies what is pending and no more"
 )
-STUDIO: Final = "It is an editor with write access that never ends: prisma migrate status tells what is applied."
-RESOLVE: Final = "It edits the record of a failed migration only: no SQL is undone by it."
-DEVELOPS: Final = "It may empty the database: prisma migrate deploy applies what is pending and no more."
-NO_ROLLBACK: Final = "prisma migrate has no rollback: write the SQL that undoes it, or restore."
-DOWNGRADE: Final = "A downgrade may drop columns and their data, and needs the code that fits the older schema."
+STUDIO: Final = "it is an editor with write access that never ends: prisma migrate status tells what is applied"
+RESOLVE: Final = "it edits the record of a failed migration only: no SQL is undone by it"
+DEVELOPS: Final = "it may empty the database: prisma migrate deploy applies what is pending and no more"
+NO_ROLLBACK: Final = "prisma migrate has no rollback: write the SQL that undoes it, or restore"
+DOWNGRADE: Final = "a downgrade may drop columns and their data, and needs the code that fits the older schema"
 _TOOLS: Final = named(
     """
     alembic knex sequelize sequelize-cli typeorm typeorm-ts-node-commonjs flyway liquibase dbmate goose sqitch

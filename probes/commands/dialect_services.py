@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Final
 
 from probes.base import CommandLine, Danger, Meaning, Verb
-from probes.commands.dialect_words import WORST, asks_only, by_name, by_verb, named, shell
+from probes.base.command import named
+from probes.commands.dialect_words import WORST, asks_only, by_name, by_verb, shell
 
 _BY_VERB: Final = named(
     """

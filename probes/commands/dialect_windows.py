@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Final
 
 from probes.base import CommandLine, Danger, Meaning, Verb
-from probes.commands.dialect_words import WORST, named, shell
+from probes.base.command import named
+from probes.commands.dialect_words import WORST, shell
 
 _CMDLET: Final = re.compile(r"(?P<verb>[A-Z][A-Za-z]+)-(?P<noun>[A-Z]\w*)$")
 """As they are documented: a script of one's own may be called test-restore, and is no cmdlet."""

@@ -7,12 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from probes.base import Danger, Meaning, Sort, Verb
-
-
-def named(text: str) -> frozenset[str]:
-    """Names that stand in a text, apart by blanks."""
-    return frozenset(text.split())
-
+from probes.base.command import named
 
 SHELL: Final = "shell"
 WORST: Final = re.compile(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within, quoted
+from probes.base.dialect import honest, joined
 from probes.base.options import Options, options
 from probes.docker import commands, verbs
 
@@ -20,31 +21,29 @@ _SHELLS: Final = frozenset({
 _FREE: Final = re.compile(r"<[^<>]*>|\$\{?\w+\}?|\{\{?[^{}]*\}?\}|\[[\w .-]+\]|\$\(.*\)")
 """A word, or part of one, that is still to be filled in."""
 
-_VERSION_1: Final = "docker-compose (version 1) is no longer maintained and often absent; docker compose is meant here"
-_EVERY: Final = "without a service name this takes every service at once, the database too; here they are chosen"
-_DOWN: Final = (
-    "down removes the containers with their logs, and the networks; here the services are stopped, and the containers "
-    "kept"
-)
-_DOWN_DATA: Final = "down with -v removes the volumes, and all data in them, for good; here services are only stopped"
-_RMI: Final = "down with --rmi removes the images too, also those that a rollback needs; here services are only stopped"
-_KILL: Final = "kill gives no time to finish, and what was under way is lost; here the container is stopped first"
-_UP_HOLDS: Final = "without -d it holds the terminal, and Ctrl-C stops the services; here they run in the background"
+_VERSION_1: Final = "docker-compose (version 1) is no longer maintained and often absent; docker compose is meant"
+_EVERY: Final = "without a service name this takes every service at once, the database too: name those that are meant"
+_DOWN: Final = "down removes the containers with their logs, and the networks; stop keeps both"
+_DOWN_DATA: Final = "down with -v removes the volumes, and all data in them, for good; stop keeps them"
+_RMI: Final = "down with --rmi removes the images too, also those that a rollback needs; stop keeps them"
+_KILL: Final = "kill gives no time to finish, and what was under way is lost; here it is stopped instead"
+_UP_HOLDS: Final = "without -d it holds the terminal, and Ctrl-C stops the services"
 _UP_EVERY: Final = (
     "without a service name every service is brought to what its file says, also those scaled before, and databases"
 )
-_BUILDS: Final = "what it builds is not built here: build first, then the image that is there is deployed"
+_BUILDS: Final = "it builds and deploys at once: build first, and deploy the image when that has worked"
 _VOLUMES_NEW: Final = "-V makes anonymous volumes anew, and what was in them is gone"
 _STATS: Final = "it never ends; here one reading is taken after the other, and kept"
 _STREAM: Final = "without --tail it prints the log from its beginning; here the newest lines come first"
 _TAIL: Final = "--tail counts for each replica, so that many lines of each come; here they are one stream by time"
+_STALE: Final = "restart does not apply a changed environment or Compose file"
 _ATTACH: Final = "Ctrl-C in an attached terminal stops the container; its log shows the same without that"
 _TTY: Final = "exec gives the program a terminal, and refuses what is fed to it: it needs -T"
 _TTY_DOCKER: Final = "with -t docker refuses what is fed to it (not a TTY): it needs -i alone"
 _NO_INPUT: Final = "without -i nothing of what is fed to it reaches the program, and no error says so"
-_BUSYBOX: Final = "ps of a small image (BusyBox) knows no --sort; the Engine is asked for processes here"
+_BUSYBOX: Final = "ps of a small image (BusyBox) knows no --sort; docker top asks the Engine for the processes"
 _SECRET: Final = "the password on the line stays in the history and in the list of processes: it needs --password-stdin"
-_RM: Final = "a removed container takes its log along, which says why it stopped; here it is stopped and kept"
+_RM: Final = "a removed container takes its log along, which says why it stopped; stop keeps both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,8 @@ class _Tool:
     """Whose line it is."""
 
     program: str
+    outer: tuple[str, ...] = ()
+    """Options of docker itself, as written: where its Engine is."""
     compose: bool = False
     before: tuple[str, ...] = ()
     """Options of compose itself, as written."""
@@ -65,6 +66,11 @@ class _Tool:
     def kind(self) -> str:
         return "" if self.program == "nerdctl" else "docker"
 
+    @property
+    def head(self) -> tuple[str, ...]:
+        """The words before a subcommand, as they are written today."""
+        return (self.program, *self.outer, *(("compose", *self.before) if self.compose else ()))
+
     def sort(self, sort: Sort) -> Sort:
         """containerd has no Engine API: nothing of ours acts there, or shows it."""
         return sort if self.kind else Sort.SHELL
@@ -74,19 +80,21 @@ def understand(line: CommandLine) -> Meaning | Within | None:
     """What a line of docker's world means; None for every other program."""
     program = line.program
     if program in _COMPOSERS:
-        return _compose(line, _COMPOSERS[program], line.words[1:], program == "docker-compose")
+        return _compose(line, _COMPOSERS[program], (), line.words[1:], program == "docker-compose")
     if program not in _PROGRAMS:
         return None
     rest = options(line.words[1:], verbs.GLOBAL, first=True).plain
-    name = _PROGRAMS[program]
+    name, outer = _PROGRAMS[program], line.words[1 : len(line.words) - len(rest)]
     if rest[:1] == ["compose"]:
-        return _compose(line, name, rest[1:], False)
-    return _docker(line, _Tool(name), rest)
+        return _compose(line, name, outer, rest[1:], False)
+    return _docker(line, _Tool(name, outer), rest)
 
 
-def _compose(line: CommandLine, program: str, words: Sequence[str], old: bool) -> Meaning | Within:
+def _compose(
+    line: CommandLine, program: str, outer: tuple[str, ...], words: Sequence[str], old: bool
+) -> Meaning | Within:
     rest = options(words, verbs.COMPOSE_GLOBAL, first=True).plain
-    tool = _Tool(program, True, tuple(words[: len(words) - len(rest)]), old)
+    tool = _Tool(program, outer, True, tuple(words[: len(words) - len(rest)]), old)
     if not rest:
         return Meaning(Sort.SHELL, Verb.OTHER, tool.system, kind=tool.kind)
     verb, behind = rest[0], rest[1:]
@@ -95,7 +103,7 @@ def _compose(line: CommandLine, program: str, words: Sequence[str], old: bool) -
     entry = verbs.COMPOSE.get(verb) or verbs.unknown((verb,))
     found = _meaning(line, tool, verb, behind, entry)
     if "--dry-run" in tool.before or "--dry-run" in behind:
-        return replace(found, sort=Sort.SHELL, danger=Danger.READ, becomes="")
+        return replace(found, sort=Sort.SHELL, danger=Danger.READ, warning="", becomes="")
     return found
 
 
@@ -142,9 +150,10 @@ def _meaning(
     if verb == "rm" and found.has("-f", "--force", "-s", "--stop") and noun in ("", "container", "service"):
         about = Verb.STOP
     danger = max(danger, _cost(verb, found, names))
-    warning, becomes = _better(line, tool, verb, words, found, noun)
-    return Meaning(
-        tool.sort(sort),
+    sort = tool.sort(sort)
+    warning, becomes, taken = _better(line, tool, verb, words, found, noun)
+    meaning = Meaning(
+        sort,
         about,
         tool.system,
         target=" ".join(names if verb not in ("top", "cp") else names[:1]),
@@ -156,6 +165,7 @@ def _meaning(
         endless=_endless(verb, found),
         interactive=verb == "attach",
     )
+    return honest(meaning, taken)
 
 
 def _scaled(pairs: Sequence[str]) -> list[str]:
@@ -211,25 +221,25 @@ def _endless(verb: str, found: Options) -> bool:
 
 def _better(
     line: CommandLine, tool: _Tool, verb: str, words: Sequence[str], found: Options, noun: str
-) -> tuple[str, str]:
-    """(what the line does not do as people think, what is done instead)."""
+) -> tuple[str, str, bool]:
+    """(what the line does not do as people think, what is done instead, whether an act of ours takes that)."""
     warning = _said(tool, verb, found, noun)
     if warning == _STREAM and (line.piped or line.writes):
         warning = ""
-    strict, becomes = _strict(line, tool, verb, words, noun)
-    warning = warning or strict
-    if tool.compose and verb in ("down", "kill") and not (verb == "kill" and found.has("-s", "--signal")):
-        becomes = quoted(["docker", "compose", *tool.before, "stop"]) + "".join(f" {name}" for name in found.plain)
-    elif verb == "kill" and found.plain and not found.has("-s", "--signal"):
-        becomes = " ".join([tool.program, "stop", *found.plain])
+    if warning == _KILL:
+        strict, becomes = "", _strict(line, tool, "stop", found.plain, noun)[1]
+    else:
+        strict, becomes = _strict(line, tool, verb, words, noun)
+    taken = bool(becomes)
+    warning = warning or strict or (_STALE if verb == "restart" and tool.compose else "")
     if tool.old:
         warning = warning or _VERSION_1
-        becomes = becomes or _written(["docker", "compose", *tool.before, verb, *words])
+        becomes = becomes or _written([*tool.head, verb, *words])
     if verb == "stats" and not found.has("--no-stream"):
-        becomes = _written([*_head(tool), "stats", "--no-stream", *words])
-    if warning == _EVERY or line.writes or becomes == _written(line.words):
-        return warning, ""
-    return warning, becomes and " | ".join([becomes, *map(_written, line.piped)])
+        becomes = _written([*tool.head, "stats", "--no-stream", *words])
+    if line.writes or warning == _EVERY or becomes == _written(line.words):
+        return warning, "", taken
+    return warning, becomes and " | ".join([becomes, *map(_written, line.piped)]), taken
 
 
 def _said(tool: _Tool, verb: str, found: Options, noun: str) -> str:
@@ -272,7 +282,7 @@ def _strict(line: CommandLine, tool: _Tool, verb: str, words: Sequence[str], nou
 
     Words that are still to be filled in are given names for the time of it.
     """
-    if tool.program == "nerdctl":
+    if tool.program != "docker":
         return "", ""
     names: dict[str, str] = {}
 
@@ -284,21 +294,21 @@ def _strict(line: CommandLine, tool: _Tool, verb: str, words: Sequence[str], nou
             return f"{named(stem)}={number}"
         return names.setdefault(word, f"zqfree{len(names)}q")
 
-    head = ["docker", "compose"] if tool.compose else ["docker", *([noun] if noun else [])]
-    known = commands.recognise(CommandLine((*head, verb, *map(named, words)), stdin=line.stdin), None, None)
-    if known is None:
+    head = ["docker", "compose"] if tool.compose else ["docker"]
+    behind = [*([noun] if noun else []), verb, *map(named, words)]
+    known = commands.recognise(CommandLine((*head, *behind), stdin=line.stdin), None, None)
+    host = options((*tool.outer, *tool.before), verbs.GLOBAL).value("-H", "--host")
+    if (
+        known is None
+        or commands.recognise(CommandLine((*tool.head, *behind), stdin=line.stdin), None, host or None) is None
+    ):
         return "", ""
     text = commands.render(known.request, None)
-    text = re.sub(r"^docker( compose)?", lambda _: _written(_head(tool)), text, flags=re.MULTILINE)
+    text = re.sub(r"^docker( compose)?", lambda _: _written(tool.head), text, flags=re.MULTILINE)
     text = re.sub(r"(?<=\s)/(?=\w)", "", text)
     for word, name in names.items():
         text = text.replace(name, word)
-    return known.warning, text
-
-
-def _head(tool: _Tool) -> list[str]:
-    """The words before a subcommand, as they are written today."""
-    return [tool.program, "compose", *tool.before] if tool.compose else [tool.program]
+    return joined(known.warning.split("; ")), text
 
 
 def _written(words: Sequence[str]) -> str:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within, quoted
+from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within
+from probes.base.command import instead
 from probes.base.options import NUMBER, options
 
 _LOOKS: Final = frozenset({
@@ -132,6 +133,9 @@ def _looked(name: str, line: CommandLine) -> Meaning:
         "exportfs": bool(words) and words[0] not in ("-v", "-s"),
         "cpupower": plain[:1] not in ([], ["frequency-info"], ["idle-info"], ["monitor"], ["info"]),
         "ss": "--kill" in words or any(re.fullmatch(r"-[a-zA-Z0-9]*K", word) for word in words),
+        "rpcinfo": any(re.fullmatch(r"-[a-zA-Z]*d[a-zA-Z]*", word) for word in words),
+        "nfsstat": any(re.fullmatch(r"-[a-zA-Z]*z[a-zA-Z]*|--zero", word) for word in words),
+        "vmtouch": any(re.fullmatch(r"-[a-zA-Z]*[etlL][a-zA-Z]*", word) for word in words),
         "quota": False,
     }
     if acting.get(name):
@@ -141,22 +145,21 @@ def _looked(name: str, line: CommandLine) -> Meaning:
         return _look()
     if name == "lsof":
         target = next((word for word in words if ":" in word), " ".join(plain[:1]))
-    warning, becomes = _told(name, words)
-    becomes = "" if line.writes else becomes and " | ".join([becomes, *map(quoted, line.piped)])
-    return _reading(target, warning=warning, becomes=becomes)
+    warning, shows = _told(name, words)
+    return _reading(target, warning=warning, becomes=instead(line, shows) if shows else "")
 
 
-def _told(name: str, words: Sequence[str]) -> tuple[str, str]:
+def _told(name: str, words: Sequence[str]) -> tuple[str, list[str]]:
     """(what such a line does not show, the line that does)."""
     flags = "".join(word.lstrip("-") for word in words if re.fullmatch(r"-[a-zA-Z]+", word))
     if name == "df" and "i" not in flags and "--inodes" not in words:
-        return _INODES, ""
+        return _INODES, []
     if name == "free":
-        return _USED, ""
+        return _USED, []
     if name == "netstat":
         same = all(_SS.fullmatch(word) for word in words)
-        return _NETSTAT, " ".join(["ss", *words]) if same else ""
-    return "", ""
+        return _NETSTAT, ["ss", *words] if same else []
+    return "", []
 
 
 def _live(name: str, words: Sequence[str]) -> Meaning:

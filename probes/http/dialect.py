@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within, hide_password
+from probes.base.dialect import flaw
 from probes.base.options import Options, options
 
 _METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PURGE", "TRACE", "CONNECT"})
@@ -32,9 +33,30 @@ _ACTS: Final = re.compile(
     re.I,
 )
 """A path whose last part says that a plain GET changes something."""
+_STEERS: Final = re.compile(
+    r"(?:(?:force|do|jobs?|tasks?|service|batch|worker|soft|hard|cron|bulk)[_-])?"
+    r"(?:stop|start|cancel|retry|enable|run|invalidate|reindex)"
+    r"(?:[_-]?(?:all|now|jobs?|tasks?|failed|maintenance|service|workers?|import|export|sync|build|backup))?",
+    re.I,
+)
+"""A last part of a path, taken whole, that does the same."""
+_CRON: Final = re.compile(r"(?:wp-)?cron\.php|wp-cron", re.I)
+_SAID: Final = re.compile(
+    r"delete|remove|destroy|purge|flush|truncate|wipe|reset|restart|shutdown|reload|trigger|execute|rollback|failover|kill"
+    r"|reboot|disable|redeploy|stop|start|cancel|retry|enable|run|invalidate|reindex|wp-cron(?:\.php)?",
+    re.I,
+)
+"""A part in the middle of a path that does: /stop/3."""
+_TELLS: Final = re.compile(
+    r"status|state|health\w*|logs?|list|history|info|show|results?|progress|metrics|output|preview|stats|docs?|help|versions?"
+    r"|.*\.(?:t?gz|tar|zip|sh|deb|rpm|html?|md|png|jpe?g|svg|ico|css|js|txt|ya?ml|pdf|xml|csv|bin|exe|jar|whl|woff2?)",
+    re.I,
+)
+"""A last part of a path that only tells of the rest, and files."""
 _CHANGES: Final = re.compile(
     r"(?:^|[?&;])(?:action|cmd|command|op|operation|method|do|task)=[\w-]*(?:delet|remov|destroy|purg|flush|truncat|wipe|reset|"
-    r"drop|restart|shutdown|reload|stop|start|clear|clean|disable|enable|restor|rollback|kill|reboot)"
+    r"drop|restart|shutdown|reload|stop|start|clear|clean|disable|enable|restor|rollback|kill|reboot|cancel|retry|invalidat|"
+    r"reindex|trigger|execut|(?<![a-z])run(?![a-z]))"
     r"|stream\.body=|(?:^|[?&=\s;])(?:drop\s+\w+|truncate\s+\w+|delete\s+from|alter\s+\w+|insert\s+into|update\s+\w+\s+set|kill\s+\w+|"
     r"optimize\s+table|detach\s+\w+|create\s+\w+|rename\s+\w+|system\s+\w+)\s",
     re.I,
@@ -251,7 +273,7 @@ def _meaning(line: CommandLine, asked: _Asked) -> Meaning:
     if any(words and words[0].rpartition("/")[2] in _SHELLS for words in line.piped) and not _reads_json(line):
         return Meaning(Sort.SHELL, Verb.OTHER, "http", target, Danger.DISRUPTIVE, warning=_RUNS)
     if asked.method in _LOOKING:
-        acted = [url for url in asked.urls if _ACTS.search(_path(url))]
+        acted = [url for url in asked.urls if _acts(_path(url))]
         said = [unquote_plus(one) for one in (*map(_query, asked.urls), *asked.body)]
         changes = [one for one in said if _CHANGES.search(one)]
         if acted or changes:
@@ -260,7 +282,8 @@ def _meaning(line: CommandLine, asked: _Asked) -> Meaning:
             return Meaning(Sort.SHELL, Verb.OTHER, "http", target, danger, reveals=reveals)
         if asked.saves:
             danger = Danger.DISRUPTIVE if asked.over else Danger.REVERSIBLE
-            return Meaning(Sort.SHELL, Verb.OTHER, "http", target, danger, warning=asked.warning, reveals=reveals)
+            warning = flaw(asked.warning)
+            return Meaning(Sort.SHELL, Verb.OTHER, "http", target, danger, warning=warning, reveals=reveals)
         verb = _verb(asked.urls)
         kind = "metrics" if verb is Verb.STATUS else "http"
         return Meaning(Sort.READING, verb, "http", target, kind=kind, warning=asked.warning, reveals=reveals)
@@ -269,7 +292,8 @@ def _meaning(line: CommandLine, asked: _Asked) -> Meaning:
     danger = Danger.DESTRUCTIVE if gone else Danger.DISRUPTIVE
     if asked.method == "POST" and asked.urls and all(_ASKS.search(_path(url)) for url in asked.urls):
         danger = Danger.READ
-    return Meaning(Sort.SHELL, Verb.OTHER, "http", target, danger, kind="http", warning=asked.warning, reveals=reveals)
+    warning = flaw(asked.warning)
+    return Meaning(Sort.SHELL, Verb.OTHER, "http", target, danger, kind="http", warning=warning, reveals=reveals)
 
 
 def _reads_json(line: CommandLine) -> bool:
@@ -284,6 +308,17 @@ def _path(url: str) -> str:
     """The path of an address, without host and query."""
     found = _ADDRESS.match(url)
     return found[2] if found else ""
+
+
+def _acts(path: str) -> bool:
+    """Whether a path says that a plain GET changes something."""
+    parts = [unquote_plus(part) for part in path.split("/") if part]
+    if not parts:
+        return False
+    *before, last = parts
+    if _ACTS.search(path) or _STEERS.fullmatch(last) or _CRON.fullmatch(last):
+        return True
+    return any(map(_SAID.fullmatch, before)) and not _TELLS.fullmatch(last)
 
 
 def _query(url: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within
 from probes.kubernetes.commands import KINDS
-from probes.kubernetes.dialect_line import Line, read, shown
+from probes.kubernetes.dialect_line import Line, read
 from probes.kubernetes.dialect_words import warned
 
 SYSTEM: Final = "kubernetes"
@@ -51,7 +51,7 @@ def understand(line: CommandLine) -> Meaning | Within | None:
         return None
     said = read(words)
     found = _meaning(said, line, program == "oc")
-    return warned(found, said) if isinstance(found, Meaning) else found
+    return warned(found, said, line) if isinstance(found, Meaning) else found
 
 
 def _own(line: CommandLine) -> tuple[str, ...] | None:
@@ -341,12 +341,12 @@ def _given(line: CommandLine) -> bool:
 
 def _of_carrying(said: Line, target: str, oc: bool) -> str:
     if said.verb == "rsh" and not oc:
-        return "kubectl has no rsh, that is oc's; `kubectl exec -it` is what is meant."
+        return "kubectl has no rsh, that is oc's; `kubectl exec -it` is what is meant"
     if "--inspect" in " ".join(said.inner):
-        return "It starts a second copy of the program in that pod, and looks at that one, not at the one that runs."
+        return "it starts a second copy of the program in that pod, and looks at that one, not at the one that runs"
     sort = KINDS.get(target.partition("/")[0], "")
     if said.verb == "exec" and sort in _ROLLED and "/" in target:
-        return f"It runs in one pod of {shown([target])} only, whichever kubectl picks."
+        return "it runs in one pod of them only, whichever kubectl picks"
     if said.verb == "exec" and not said.placed:
-        return "It names no namespace, so kubectl takes its context's; Opsroom always names it."
+        return "it names no namespace, so kubectl takes its context's"
     return ""

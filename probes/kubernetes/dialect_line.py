@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -38,7 +37,6 @@ _ALONE: Final = {"logs": "fp", "log": "fp", "get": "p", "exec": "pe", "rollout":
 _PLACEHOLDER: Final = re.compile(r"[$<{\[%]")
 _SINGULAR: Final = re.compile(r"(?<=[a-z])(?<!s)s$|(?<=ss)es$")
 _SETTING: Final = re.compile(r"[\w.*/-]+=")
-_PLAIN: Final = re.compile(r"[\w@%+=:,./{}$<>\[\]*-]+")
 _CARRYING: Final = frozenset({"exec", "rsh", "run"})
 
 
@@ -160,8 +158,3 @@ def _letters(letters: str, valued: str, options: dict[str, str], rest: list[str]
             options[letter] = tail or (rest.pop(0) if rest and at + 1 == len(letters) else "")
             return
         options[letter] = ""
-
-
-def shown(words: Iterable[str]) -> str:
-    """Words as a line to be read by a person: placeholders stay as they were written."""
-    return " ".join(word if _PLAIN.fullmatch(word) else shlex.quote(word) for word in words)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Final
 
-from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within, quoted
+from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within
+from probes.base.command import instead
 from probes.base.options import Options, options
 
 _FILES: Final = re.compile(
@@ -56,9 +58,7 @@ _PATTERN: Final = (
 _COUNTS: Final = "grep -c counts lines of what is there now: one error may take many, and rotated files are not in it"
 _BUFFERED: Final = "a grep in the middle of pipes holds lines back until it has many; it needs --line-buffered"
 _SLOW: Final = 'PostgreSQL never writes "slow query": its lines say "duration: N ms"'
-_FORCED: Final = (
-    "a forced rotation counts as one, and the oldest file of each log goes for good; here it is looked at first"
-)
+_FORCED: Final = "a forced rotation counts as one, and the oldest file of each log goes for good"
 
 
 def understand(line: CommandLine) -> Meaning | Within | None:
@@ -123,16 +123,15 @@ def _better(line: CommandLine, found: Options, files: Sequence[str]) -> tuple[st
             return _PATTERN, ""
         if len(line.piped) > 1 and greps and greps[0] == line.piped[0] and "--line-buffered" not in greps[0]:
             return _BUFFERED, ""
-        becomes = " ".join(["tail", *map(_by_name, line.words[1:])])
-        return _ROTATED, "" if line.writes else " | ".join([becomes, *map(quoted, line.piped)])
+        return _ROTATED, instead(line, ["tail", *chain.from_iterable(map(_by_name, line.words[1:]))])
     return "", ""
 
 
-def _by_name(word: str) -> str:
+def _by_name(word: str) -> Sequence[str]:
     """An option of tail with -F for -f; the old form -100f has no such letter."""
     if old := re.fullmatch(r"-(\d+)f", word):
-        return f"-n {old[1]} -F"
-    return word.replace("f", "F", 1) if re.fullmatch(r"-[a-z]*f[a-z0-9]*", word) else word
+        return "-n", old[1], "-F"
+    return [word.replace("f", "F", 1) if re.fullmatch(r"-[a-z]*f[a-z0-9]*", word) else word]
 
 
 def _grep(line: CommandLine) -> Meaning | None:

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within, quoted
+from probes.base.command import exchanged, filled, instead
+from probes.base.dialect import honest, joined
 from probes.postgres import bulk, statements
+from probes.postgres.address import place_in
 from probes.postgres.care import commands as care
-from probes.postgres.commands import render
+from probes.postgres.commands import Place, recognise, render
 from probes.postgres.dialect_clients import elsewhere
 from probes.postgres.dialect_programs import program
 from probes.postgres.dialect_sql import Judged, as_one, judge
@@ -27,15 +30,16 @@ _VALUED: Final = {
     "-R": "", "--record-separator": "", "-o": "output", "--output": "output", "-L": "output", "--log-file": "output",
     "-T": "", "--table-attr": "",
 }  # fmt: skip
+_PLACES: Final = frozenset({"PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD"})
 _SHOWS: Final = frozenset({"-l", "--list", "-V", "--version", "-?", "--help"})
 _MIGRATION: Final = re.compile(r"migrat|schema|(?:^|/)V\d+__|(?:^|/)\d{3,}_", re.IGNORECASE)
 _DUMP: Final = re.compile(r"dump|backup|bak|restore|snapshot|\.sql\.gz|\.dump|export", re.IGNORECASE)
 _ECHO: Final = frozenset({"echo", "printf"})
 OVER: Final = (
-    "Into a database that has its tables it fails half-way or doubles rows, with exit code 0: here it goes into a new "
-    "database, in one transaction that ends at the first error."
+    "into a database that has its tables it fails half-way or doubles rows, with exit code 0: here it goes into a new "
+    "database, in one transaction that ends at the first error"
 )
-FILE: Final = "What the file holds is not seen here: psql goes on after an error in it and says 0."
+FILE: Final = "what the file holds is not seen before it runs: psql goes on after an error in it and says 0"
 
 
 @dataclass(slots=True)
@@ -52,15 +56,36 @@ class _Given:
 def understand(line: CommandLine) -> Meaning | Within | None:
     """What a statement, or a line of a database's client, means; None when it is neither."""
     if line.sql:
-        return _meaning(judge(line.sql), [line.sql], "")
+        found = _meaning(judge(line.sql), [line.sql], "")
+        return _honest(found, CommandLine(sql=line.sql), Place())
     name = line.program.lower()
     if not name:
         return None
     if name in _PSQL:
         return _psql(line)
     if name in ("vacuum", "reindex", "analyze") and len(line.words) == 1 and not line.through:
-        return _meaning(judge(name), [name], "")
-    return program(line) or elsewhere(line)
+        return _honest(_meaning(judge(name), [name], ""), line, Place())
+    known = program(line)
+    return _honest(known, line, _place(_read(line.words[1:], {}))) if known is not None else elsewhere(line)
+
+
+def _honest(found: Meaning, line: CommandLine, place: Place) -> Meaning:
+    """The meaning without what no server of a profile would do, its place granted and its placeholders filled in."""
+    if found.kind != "postgres" or found.sort is not Sort.ACTION:
+        return honest(found, taken=True)
+    environment = {name: value for name, value in line.environment.items() if name not in _PLACES}
+    words, (sql, stdin) = filled(line.words), filled([line.sql, line.stdin])
+    told = CommandLine(words, sql=sql, stdin=stdin, environment=environment, piped=line.piped)
+    return honest(found, recognise(told, [place]) is not None)
+
+
+def _place(given: _Given) -> Place:
+    """The place that a line names, as a profile would name it."""
+    names = ("host", "port", "user", "dbname")
+    said = {name: filled([given.place[name]])[0] for name in names if name in given.place}
+    if re.search(r"=|://", said.get("dbname", "")):
+        said |= {"dbname": ""} | dict(place_in(said["dbname"]) or {})
+    return Place(**said)
 
 
 def _read(words: Sequence[str], environment: dict[str, str]) -> _Given:
@@ -136,13 +161,26 @@ def _psql(line: CommandLine) -> Meaning:
             return _filled(line, given, line.reads)
         texts.append(line.stdin)
     found = _meaning(as_one([judge(text) for text in texts]), texts, database)
+    found = _honest(replace(found, becomes=_there(line, given, texts, found.becomes)), line, _place(given))
     if database == "pgbouncer" and any(re.match(r"\s*set\b", text, re.IGNORECASE) for text in texts):
         found = replace(found, danger=max(found.danger, Danger.DISRUPTIVE), verb=Verb.MAINTENANCE, system="pgbouncer")
     if files:
         return _from_file(line, given, files[0], found if texts else None)
+    if given.output.startswith("|"):
+        runs = judge(f"\\o {given.output}")
+        return replace(found, sort=Sort.SHELL, danger=max(found.danger, runs.danger), warning="", becomes="")
     if given.output and found.danger is Danger.READ:
         return replace(found, danger=Danger.REVERSIBLE)
     return found
+
+
+def _there(line: CommandLine, given: _Given, texts: Sequence[str], becomes: str) -> str:
+    """What is done instead, at the place that the line names; nothing where that can't be kept."""
+    if not becomes or (becomes.startswith("psql ") and not given.place):
+        return "" if line.writes else becomes
+    if becomes.startswith("psql ") or len(texts) > 1 or list(line.words).count(texts[0]) != 1:
+        return ""
+    return instead(line, exchanged(line.words, texts[0], becomes))
 
 
 def _filled(line: CommandLine, given: _Given, path: str) -> Meaning:
@@ -151,11 +189,12 @@ def _filled(line: CommandLine, given: _Given, path: str) -> Meaning:
     if line.reads and _MIGRATION.search(path) and not _DUMP.search(path):
         return Meaning(Sort.SHELL, Verb.DEPLOY, SYSTEM, database, Danger.DESTRUCTIVE, "postgres", FILE)
     becomes = ""
-    if path:
+    if path and not re.search(r"[=$<{]|://", given.place.get("dbname", "")):
         words = ["psql", *_at(given), "-X", "-v", "ON_ERROR_STOP=1", "--single-transaction"]
         new = f"{database}_restored" if re.fullmatch(r"\w+", database) else "NEW_DATABASE"
         becomes = quoted([*words, "-d", new, "-f"]) + f" {path}"
-    return Meaning(Sort.ACTION, Verb.RESTORE, SYSTEM, database, Danger.DESTRUCTIVE, "backups", OVER, becomes)
+    found = Meaning(Sort.ACTION, Verb.RESTORE, SYSTEM, database, Danger.DESTRUCTIVE, "backups", OVER, becomes)
+    return honest(found, bool(becomes))
 
 
 def _at(given: _Given) -> list[str]:
@@ -178,12 +217,13 @@ def _from_file(line: CommandLine, given: _Given, path: str, beside: Meaning | No
 
 def _meaning(found: Judged, texts: Sequence[str], database: str) -> Meaning:
     if found.shell:
-        inner = Danger.DESTRUCTIVE if re.search(r"\b(?:rm|dd|drop|delete|restore)", found.shell) else Danger.DISRUPTIVE
-        return Meaning(Sort.SHELL, Verb.OTHER, SYSTEM, database, max(inner, found.danger), "postgres")
+        return Meaning(
+            Sort.SHELL, Verb.OTHER, SYSTEM, found.target or database, found.danger, "postgres", reveals=found.reveals
+        )  # fmt: skip
     warning, becomes = found.warning, ""
     if found.sort is Sort.ACTION and found.kind == "postgres":
         known, becomes = _ours(texts)
-        warning = known or warning
+        warning = joined([known]) or warning
     return Meaning(
         found.sort, found.verb, SYSTEM, found.target or database, found.danger, found.kind,
         warning, becomes, found.reveals, found.endless,

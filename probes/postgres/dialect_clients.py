@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from probes.base import CommandLine, Danger, Meaning, Sort, Verb
-from probes.postgres.dialect_functions import named
+from probes.base.command import named
+from probes.base.options import plain_words
 from probes.postgres.dialect_sql import as_one, judge
 
 _MYSQL: Final = frozenset({"mysql", "mariadb"})
@@ -67,19 +68,6 @@ def elsewhere(line: CommandLine) -> Meaning | None:
     return None
 
 
-def _free(words: Sequence[str], valued: frozenset[str]) -> list[str]:
-    found: list[str] = []
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if word.startswith("-"):
-            if word in valued and rest:
-                rest.pop(0)
-        else:
-            found.append(word)
-    return found
-
-
 def _given(line: CommandLine, options: Sequence[str], glued: str = "") -> list[str]:
     """The texts that options hand over, and what stands on its input."""
     texts: list[str] = []
@@ -100,13 +88,12 @@ def _given(line: CommandLine, options: Sequence[str], glued: str = "") -> list[s
 
 def _sql(texts: Sequence[str], system: str, target: str, backslashes: bool) -> Meaning:
     found = as_one([judge(text, backslashes) for text in texts])
-    danger = max(found.danger, Danger.DISRUPTIVE) if found.shell else found.danger
     verb = found.verb
-    return Meaning(Sort.SHELL, verb, system, target, danger, reveals=found.reveals, endless=found.endless)
+    return Meaning(Sort.SHELL, verb, system, target, found.danger, reveals=found.reveals, endless=found.endless)
 
 
 def _mysql(line: CommandLine) -> Meaning:
-    free = _free(line.words[1:], _VALUED | {"-e", "--execute"})
+    free = plain_words(line.words[1:], _VALUED | {"-e", "--execute"})
     target = free[0] if free else ""
     texts = [
         text if not re.match(r"\s*(?:source|\\\.)\s", text) else "call restore()"
@@ -120,7 +107,7 @@ def _mysql(line: CommandLine) -> Meaning:
 
 
 def _mysqladmin(words: Sequence[str]) -> Meaning:
-    free = _free(words, _VALUED | {"-i", "--sleep", "-w", "--wait"})
+    free = plain_words(words, _VALUED | {"-i", "--sleep", "-w", "--wait"})
     what = free[0] if free else ""
     reads = {"status", "extended-status", "processlist", "variables", "version", "ping"}
     if what in reads:
@@ -156,7 +143,7 @@ def _mongo(line: CommandLine) -> Meaning:
 
 
 def _sqlite(line: CommandLine) -> Meaning:
-    free = _free(line.words[1:], frozenset({"-cmd", "-separator", "-newline", "-nullvalue", "-init"}))
+    free = plain_words(line.words[1:], frozenset({"-cmd", "-separator", "-newline", "-nullvalue", "-init"}))
     path, texts = free[0] if free else "", [*free[1:], *_given(line, ("-cmd",))]
     if not texts:
         if line.reads or line.fed:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from probes.base import CommandLine, Danger, Meaning, Sort, Verb
-from probes.base.options import value_of
-from probes.postgres.dialect_functions import named
+from probes.base.command import named
+from probes.base.options import plain_words, value_of
 
 SYSTEM: Final = "postgresql"
 _VALUED: Final = named(
@@ -21,8 +21,8 @@ _VALUED: Final = named(
     --maintenance-db --candidate --leader --group --scheduled
     """
 )
-FULL: Final = "It locks each table and needs room for a second copy of it: on a full disk it makes things worse."
-READY: Final = "pg_isready says that it listens, even while every login fails: here a real login and query are tried."
+FULL: Final = "it locks each table and needs room for a second copy of it: on a full disk it makes things worse"
+READY: Final = "pg_isready says that it listens, even while every login fails: here a real login and query are tried"
 _LISTS: Final = named(
     """
     list topology version history query dsn show-config status ls show members check
@@ -34,7 +34,7 @@ _TERMINAL: Final = frozenset({"pg_top", "pgtop", "pg_activity", "pgcenter", "pgb
 def program(line: CommandLine) -> Meaning | None:
     """What a program around PostgreSQL means; None when it is none of them."""
     name, words = line.program.lower(), line.words[1:]
-    free = _free(words)
+    free = plain_words(words, _VALUED)
     first = free[0] if free else ""
     match name:
         case "pg_isready":
@@ -81,20 +81,6 @@ def program(line: CommandLine) -> Meaning | None:
         endless = name != "pgbadger"
         return Meaning(Sort.SHELL, Verb.STATUS, SYSTEM, endless=endless, interactive=endless)
     return None
-
-
-def _free(words: Sequence[str]) -> list[str]:
-    """The words that are no options and no values of one."""
-    found: list[str] = []
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if word.startswith("-") and word != "-":
-            if word in _VALUED and rest and not rest[0].startswith("-"):
-                rest.pop(0)
-        else:
-            found.append(word)
-    return found
 
 
 def _control(what: str, words: Sequence[str], target: str = "") -> Meaning:

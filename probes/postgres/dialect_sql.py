@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from probes.base import Danger, Sort, Verb
-from probes.postgres.dialect_functions import HARMLESS, HARMLESS_PREFIX, KNOWN, WORDS_BEFORE_BRACKETS, named
+from probes.base.command import named
+from probes.postgres.dialect_functions import HARMLESS, HARMLESS_PREFIX, KNOWN, WORDS_BEFORE_BRACKETS
 from probes.postgres.dialect_tokens import Token, statements, tokens
 
 _WORST: Final = re.compile(
@@ -21,6 +22,8 @@ _WORST: Final = re.compile(
     re.IGNORECASE,
 )
 """What a name speaks of that takes something away."""
+_ENDS: Final = re.compile(r"(?:^|[\s/;&|(`'\"])(?:rm|rmdir|dd|shred|unlink|mkfs[.\w]*|wipefs)(?=\s|$)")
+"""Programs with which a shell takes something away."""
 LONGEST: Final = 1 << 14
 """Characters of a text that are read; a longer one is taken for the worst."""
 
@@ -51,29 +54,23 @@ _FIRST: Final = {
     "load": (Verb.RESTORE, Danger.DISRUPTIVE), "shutdown": (Verb.STOP, Danger.DISRUPTIVE),
     "purge": (Verb.MAINTENANCE, Danger.DESTRUCTIVE), "flush": (Verb.MAINTENANCE, Danger.DISRUPTIVE),
 }  # fmt: skip
-_OURS: Final = frozenset({"reindex"})
-"""First words of what is done natively here."""
 
 UNSEEN: Final = (
-    "One statement signals whoever it finds by then and stops at the first it may not: here they are listed first, and "
-    "each is signalled by its identity."
+    "one statement signals whoever it finds by then and stops at the first it may not: here they are listed first, and "
+    "each is signalled by its identity"
 )
-ALONE: Final = "A pid alone may belong to another session by then: here the one that has it now is shown and named."
-SESSION: Final = "SET holds for that one session, which ends at once; here it is set so that it lasts."
-ONE_SESSION: Final = "SET holds for that one session only and changes nothing for the others."
-BLOCKS: Final = "Without CONCURRENTLY it locks the table until it is done; here it is done concurrently."
-FULL: Final = (
-    "VACUUM FULL locks the table and needs room for a second copy of it: on a full disk it makes things worse."
-)
-BATCHES: Final = "One big DELETE is one long transaction; here a retention of the profile is done in small batches."
+ALONE: Final = "a pid alone may belong to another session by then: here the one that has it now is shown and named"
+SESSION: Final = "SET holds for that one session, which ends at once; here it is set so that it lasts"
+ONE_SESSION: Final = "SET holds for that one session only and changes nothing for the others"
+BLOCKS: Final = "without CONCURRENTLY it locks the table until it is done; here it is done concurrently"
+FULL: Final = "VACUUM FULL locks the table and needs room for a second copy of it: on a full disk it makes things worse"
+BATCHES: Final = "one big DELETE is one long transaction; here a retention of the profile is done in small batches"
 COUNTS: Final = (
-    "It counts background processes and this very look too: here clients are counted, against what the server allows."
+    "it counts background processes and this very look too: here clients are counted, against what the server allows"
 )
-COLUMNS: Final = "That view has no tablename and indexname: they are relname and indexrelname, and here they are shown."
-STATISTICS: Final = (
-    "pg_stats describes the values of columns, not how indexes are used: that is a view of its own here."
-)
-SECRETS: Final = "It shows every column: tokens and passwords in it come onto the screen too."
+COLUMNS: Final = "that view has no tablename and indexname: they are relname and indexrelname, and here they are shown"
+STATISTICS: Final = "pg_stats describes the values of columns, not how indexes are used: that is a view of its own here"
+SECRETS: Final = "it shows every column: tokens and passwords in it come onto the screen too"
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,19 +386,29 @@ def _copy(pieces: list[Token], words: list[str]) -> Judged:
     danger = Danger.READ
     depth = 0
     into = program = False
+    shell = ""
     for at, one in enumerate(pieces):
         depth += {"(": 1, ")": -1}.get(one.text, 0)
         into = into or (not depth and words[at] == "from")
+        if program and not shell and one.sort in ("string", "dollar"):
+            shell = one.text.partition("'")[2].rstrip("'") if one.sort == "string" else one.text
         program = program or (not depth and words[at] == "program")
     if pieces[1:2] == [Token("mark", "(")] and len(pieces) > 2:
         end = next((n for n in range(len(pieces) - 1, 2, -1) if pieces[n].text == ")"), len(pieces))
         danger = _judged(pieces[2:end]).danger if end > 2 else danger
-    if into or program:
+    if program:
+        danger = max(danger, _shell_danger(shell))
+    elif into:
         danger = max(danger, Danger.DISRUPTIVE)
     elif "stdout" not in words and any(one.sort == "string" for one in pieces):
         danger = max(danger, Danger.REVERSIBLE)
     sort = Sort.SHELL if danger is not Danger.READ else Sort.READING
-    return Judged(sort, Verb.OTHER, max(danger, _words_danger(words)), _name(pieces[1:]), "")
+    return Judged(sort, Verb.OTHER, max(danger, _words_danger(words)), _name(pieces[1:]), "", shell=shell)
+
+
+def _shell_danger(text: str) -> Danger:
+    """What a text costs that is handed to a shell: a program is run, and nobody knows which."""
+    return Danger.DESTRUCTIVE if _ENDS.search(text) or _WORST.search(text) else Danger.DISRUPTIVE
 
 
 def _runs(pieces: list[Token]) -> Judged:
@@ -427,7 +434,7 @@ def _meta(text: str) -> Judged:
     if name in ("", "G", "gset"):
         return judge(rest) if name != "gset" and rest.strip(";").strip() else Judged(kind="postgres", neutral=True)
     if name == "!":
-        return Judged(Sort.SHELL, Verb.OTHER, Danger.READ, shell=rest, kind="")
+        return Judged(Sort.SHELL, Verb.OTHER, _shell_danger(rest), shell=rest, kind="")
     if name in ("i", "ir", "include", "include_relative", "gexec"):
         return Judged(Sort.SHELL, Verb.OTHER, Danger.DESTRUCTIVE, rest, "")
     if name == "copy":
@@ -438,8 +445,10 @@ def _meta(text: str) -> Judged:
     if name == "lo_unlink":
         return Judged(Sort.SHELL, Verb.OTHER, Danger.DESTRUCTIVE, kind="")
     if name in ("w", "write", "o", "out", "s", "g", "gx") and rest:
-        danger = Danger.DISRUPTIVE if rest.startswith("|") else Danger.REVERSIBLE
-        return Judged(Sort.SHELL, Verb.OTHER, danger, kind="")
+        to = re.sub(r"\A\([^)]*\)\s*", "", rest)  # \g (format=csv) |sort
+        if to.startswith("|"):
+            return Judged(Sort.SHELL, Verb.OTHER, _shell_danger(to), shell=to.lstrip("| "), kind="")
+        return Judged(Sort.SHELL, Verb.OTHER, Danger.REVERSIBLE, kind="")
     if name == "watch":
         return Judged(verb=Verb.STATUS, kind="postgres", endless=True, neutral=True)
     if re.fullmatch(r"l|list|z|s[fv]|d[A-Za-z]*|conninfo|du|errverbose", name):

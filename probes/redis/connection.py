@@ -33,6 +33,8 @@ BIGGEST: Final = 8 << 20
 """Bytes of one reply."""
 SILENCE: Final = 3.0
 """Seconds without a byte before a connection is given up."""
+_LEAST: Final = 16
+"""Bytes that each element of a reply counts at least: an empty one costs us more than it takes on the wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,19 +389,26 @@ def _parser() -> Any:
             return await super()._read(length)
 
         async def _readline(self) -> bytes:
-            self._spend(16)
-            return await super()._readline()
+            self._spend(_LEAST)
+            line = await super()._readline()
+            if line[:1] == b"*" and line[1:].isdigit() and self._spent + _LEAST * int(line[1:]) > BIGGEST:
+                raise _too_big()
+            return line
 
         def _spend(self, length: int) -> None:
             self._spent += length
             if length < 0 or self._spent > BIGGEST:
-                raise ProbeError(Cause.TOO_BIG, f"a reply is beyond {BIGGEST >> 20} MiB")
+                raise _too_big()
 
         @classmethod
         def parse_error(cls, response: str) -> ResponseError:
             return ResponseError(response)
 
     return Bounded
+
+
+def _too_big() -> ProbeError:
+    return ProbeError(Cause.TOO_BIG, f"a reply is beyond {BIGGEST >> 20} MiB")
 
 
 def _peer(connection: AbstractConnection) -> str:

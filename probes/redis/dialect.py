@@ -11,9 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within, quoted
+from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within
+from probes.base.command import filled, named, shown
+from probes.base.dialect import honest, joined
+from probes.redis import commands
 from probes.redis.commands import ALL, BLOCKING, KEYS, LASTS, SCRIPT, SPLIT
-from probes.redis.dialect_commands import Effect, effect, named, unknown
+from probes.redis.dialect_commands import Effect, effect, unknown
+from probes.redis.queues import commands as queues
 
 SYSTEM: Final = "redis"
 _CLIENTS: Final = frozenset({"redis-cli", "valkey-cli", "keydb-cli", "dragonfly-cli", "redli", "iredis"})
@@ -38,17 +42,16 @@ _WORDS_OF_A_SHELL: Final = named(
 )
 """Commands that are words of a shell or of SQL too: taken for Redis' only in capitals."""
 _LISTS: Final = frozenset({"wait", "waiting", "active", "paused"})
-_QUESTION: Final = re.compile(r"[A-Z]{2,}(?: [A-Z]{2,})?")
-NO_SUCH: Final = "There is no XINFO STREAMS: XINFO STREAM takes one key; here the streams are found and listed."
+NO_SUCH: Final = "there is no XINFO STREAMS: XINFO STREAM takes one key; here the streams are found and listed"
 WAITING: Final = (
-    "BullMQ keeps waiting jobs under :wait, and LLEN of a key that is not there says 0: here all states are counted."
+    "BullMQ keeps waiting jobs under :wait, and LLEN of a key that is not there says 0: here all states are counted"
 )
-SORTED: Final = "It is a sorted set, so LLEN fails with WRONGTYPE and exit code 0: here it is counted with ZCARD."
-BLOCKS: Final = "KEYS stops the server while it looks through all keys: here SCAN does it, some keys at a time."
-ENDLESS: Final = "It never returns by itself: here it is sampled within bounds."
-WHOLE: Final = "It looks through every key and ranks by count, not by bytes: here it is bounded and can be stopped."
-MOVED: Final = "Moving ids by hand breaks the jobs' state: here all failed jobs are retried as BullMQ does it."
-FLAG: Final = "The flag alone does not halt or wake the workers of every version: here it is done as BullMQ does it."
+SORTED: Final = "it is a sorted set, so LLEN fails with WRONGTYPE and exit code 0: here it is counted with ZCARD"
+BLOCKS: Final = "KEYS stops the server while it looks through all keys: here SCAN does it, some keys at a time"
+ENDLESS: Final = "it never returns by itself: here it is sampled within bounds"
+WHOLE: Final = "it looks through every key and ranks by count, not by bytes: here it is bounded and can be stopped"
+MOVED: Final = "moving ids by hand breaks the jobs' state: here all failed jobs are retried as BullMQ does it"
+FLAG: Final = "the flag alone does not halt or wake the workers of every version: here it is done as BullMQ does it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ def understand(line: CommandLine) -> Meaning | Within | None:
     if not name:
         return None
     if name in _CLIENTS:
-        return _cli(line)
+        said = _cli(line)
+        return honest(replace(said, warning=joined([said.warning])), said.sort is Sort.ACTION and _is_taken(line))
     if name in ("redis-server", "valkey-server", "redis-sentinel"):
         shows = {"--version", "-v", "--help"} & set(line.words)
         return Meaning(Sort.SHELL, Verb.STATUS if shows else Verb.START, SYSTEM, "",
@@ -80,7 +84,29 @@ def understand(line: CommandLine) -> Meaning | Within | None:
         return Meaning(Sort.SHELL, Verb.OTHER if heavy else Verb.STATUS, SYSTEM, "", danger)
     if name == "rq" and len(line.words) > 1:
         return _rq(line.words[1:])
-    return _bare(line)
+    found = _bare(line)
+    return honest(replace(found, warning=joined([found.warning])), False) if found is not None else None
+
+
+def _is_taken(line: CommandLine) -> bool:
+    """Whether a Redis of a profile takes a line, its place granted and its placeholders filled in."""
+    words = filled(_placeless(line.words))
+    told = CommandLine(words, stdin=line.stdin, piped=tuple(filled(_placeless(one)) for one in line.piped))
+    caches = (commands.recognise(told, commands.Here(db=db)) for db in (0, 1))
+    prefix = next((found["prefix"] for one in words if (found := _KEY.fullmatch(one))), "bull")
+    return any(caches) or queues.recognise(told, queues.Here(prefix=prefix)) is not None
+
+
+def _placeless(words: Sequence[str]) -> list[str]:
+    """A line of redis-cli, or one that hands something to it, without what says where and as whom."""
+    at = next((n for n, word in enumerate(words) if word.rpartition("/")[2] in _CLIENTS), None)
+    if at is None:
+        return list(words)
+    given = _read(words[at:])
+    kept = ["--scan", "--pattern", given.values.get("--pattern", "")] if "--scan" in given.modes else []
+    repeats = [option for option in ("-r", "-i", "-D", "-X") if option in given.values]
+    name = words[at].rpartition("/")[2]
+    return [*words[:at], name, *kept, *repeats, *(["-x"] if "-x" in given.modes else []), *given.command]
 
 
 def _rq(words: Sequence[str]) -> Meaning:
@@ -155,7 +181,12 @@ def _cli(line: CommandLine) -> Meaning:
         repeats = given.values.get("-r", "1")
         if repeats == "-1":
             found = replace(found, endless=True)
-        return _with_pipe(found, given, line)
+        found = _with_pipe(found, given, line)
+        handed = found.becomes and " | " not in found.becomes and (line.piped or line.writes)
+        if handed:  # what its output goes through goes with what is done instead
+            onward = " | ".join([found.becomes, *map(shown, line.piped)])
+            found = replace(found, becomes="" if line.writes else onward)
+        return found
     text = line.stdin
     if not text and line.fed and line.fed[0].rpartition("/")[2] in ("echo", "printf"):
         text = " ".join(word for word in line.fed[1:] if not re.fullmatch(r"-[neE]+", word)).replace("\\n", "\n")
@@ -239,8 +270,8 @@ def _with_pipe(found: Meaning, given: _Given, line: CommandLine) -> Meaning:
         )
         place = [word for word in given.before if word not in ("--scan", "--raw") and not word.startswith("--pattern")]
         place = [word for at, word in enumerate(place) if word != pattern]
-        becomes = "" if safe or not pattern else (
-            f"{quoted(place)} --scan --pattern {quoted([pattern])} | xargs -r -d '\\n' -n 500 {quoted(place)} UNLINK"
+        becomes = "" if safe or not pattern or line.piped[1:] else (
+            f"{shown(place)} --scan --pattern {shown([pattern])} | xargs -r -d '\\n' -n 500 {shown(place)} UNLINK"
         )  # fmt: skip
         warning = "" if safe else KEYS if by_keys else SPLIT
         return Meaning(Sort.ACTION, Verb.MAINTENANCE, SYSTEM, pattern, known.danger, "redis", warning, becomes)
@@ -262,22 +293,23 @@ def _meaning(given: _Given, known: Effect) -> Meaning:
     if name == "XINFO" and upper[:1] == ["STREAMS"]:
         return replace(found, warning=NO_SUCH)
     if name == "KEYS":
-        becomes = quoted([*given.before, "--scan", "--pattern", *args[:1]]) if given.before else ""
+        becomes = shown([*given.before, "--scan", "--pattern", *args[:1]]) if given.before else ""
         return replace(found, warning=BLOCKS, becomes=becomes)
     if name in {"FLUSHALL", "FLUSHDB"}:
         warning = ALL if name == "FLUSHALL" else "" if "ASYNC" in upper else BLOCKING
-        becomes = quoted([*given.before, "FLUSHDB", "ASYNC"]) if warning and given.before else ""
+        becomes = shown([*given.before, "FLUSHDB", "ASYNC"]) if warning and given.before else ""
         return replace(found, warning=warning, becomes=becomes)
     if name == "CONFIG" and upper[:1] == ["SET"]:
-        if upper[1:2] == ["MAXMEMORY-POLICY"] and upper[2:3] != ["NOEVICTION"]:
+        policies = [value for one, value in zip(upper[1::2], upper[2::2], strict=False) if one == "MAXMEMORY-POLICY"]
+        if any(policy != "NOEVICTION" for policy in policies) or upper[-1] == "MAXMEMORY-POLICY":
             found = replace(found, danger=Danger.DESTRUCTIVE)
-        return replace(found, warning=LASTS, target=args[1] if len(args) > 1 else "")
+        return replace(found, warning=LASTS, target=" ".join(args[1::2]))
     if name == "EVAL":
         clears = re.search(r"['\"]keys['\"]", command[1], re.I) if len(command) > 1 else None
         if clears and known.danger is Danger.DESTRUCTIVE:
             return replace(found, sort=Sort.ACTION, verb=Verb.MAINTENANCE, kind="redis", warning=SCRIPT)
     if name == "MONITOR":
-        return replace(found, warning="It shows every command with its values and slows the server; it never ends.")
+        return replace(found, warning="it shows every command with its values and slows the server; it never ends")
     return found
 
 
@@ -290,7 +322,7 @@ def _queue(found: Meaning, key: re.Match[str], name: str, given: _Given) -> Mean
     if name == "LLEN":
         fixed = ["LLEN", f"{place}wait"] if last == "waiting" else ["ZCARD", key[0]] if last not in _LISTS else []
         warning = WAITING if last == "waiting" else SORTED if fixed else ""
-        return replace(found, warning=warning, becomes=quoted([*given.before, *fixed]) if fixed else "")
+        return replace(found, warning=warning, becomes=shown([*given.before, *fixed]) if fixed else "")
     if name == "HSET" and last == "meta" and list(args[1:2]) == ["paused"]:
         return replace(found, sort=Sort.ACTION, verb=Verb.STOP, danger=Danger.DISRUPTIVE, warning=FLAG)
     if name == "HDEL" and last == "meta" and list(args[1:]) == ["paused"]:

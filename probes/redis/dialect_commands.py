@@ -11,11 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from probes.base import Danger, Sort, Verb
-
-
-def named(text: str) -> frozenset[str]:
-    """Names that stand in a text, apart by blanks."""
-    return frozenset(text.split())
+from probes.base.command import named
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within
+from probes.base.command import filled
+from probes.base.dialect import honest
 from probes.base.options import options
+from probes.supervisor.commands import recognise
 
 _Entry = tuple[Sort, Verb, Danger]
 _LOOK: Final = (Sort.SHELL, Verb.OTHER, Danger.READ)
@@ -60,19 +63,17 @@ _PM2_VALUED: Final = frozenset({
 })  # fmt: skip
 _PYTHON: Final = re.compile(r"python[0-9.]*")
 
-_NOT_READ: Final = "restart does not read a changed configuration; reread and update do."
+_NOT_READ: Final = "restart does not read a changed configuration; reread and update do"
 _ALL_AT_ONCE: Final = (
-    "supervisorctl stops all of them before it starts the first; here one is restarted after the other."
+    "supervisorctl stops all of them before it starts the first; here one is restarted after the other"
 )
-_EVERYTHING: Final = "reload restarts supervisord itself with every program in it, not one program's configuration."
-_UPDATES: Final = (
-    "update restarts every program whose configuration has changed, and stops those that are gone from it."
-)
-_ENDS: Final = "After shutdown supervisorctl can start nothing any more: supervisord itself must be started again."
-_CLEARED: Final = "clear empties the logs of the program, and they say why it fails."
-_SAME_ENVIRONMENT: Final = "pm2 restart keeps the old environment; with --update-env it takes the changed one."
-_STARTED: Final = "pm2 start of a process that already runs restarts it."
-_FLUSHED: Final = "pm2 flush empties the logs of every process, and they say why it fails."
+_EVERYTHING: Final = "reload restarts supervisord itself with every program in it, not one program's configuration"
+_UPDATES: Final = "update restarts every program whose configuration has changed, and stops those that are gone from it"
+_ENDS: Final = "after shutdown supervisorctl can start nothing any more: supervisord itself must be started again"
+_CLEARED: Final = "clear empties the logs of the program, and they say why it fails"
+_SAME_ENVIRONMENT: Final = "pm2 restart keeps the old environment; with --update-env it takes the changed one"
+_STARTED: Final = "pm2 start of a process that already runs restarts it"
+_FLUSHED: Final = "pm2 flush empties the logs of every process, and they say why it fails"
 
 
 def understand(line: CommandLine) -> Meaning | Within | None:
@@ -113,7 +114,7 @@ def _supervisorctl(words: Sequence[str], said: str = "") -> Meaning:
         plain = plain[:-1]
     if verb in ("start", "stop", "restart", "status") and plain == ["all"]:
         plain = []
-    return Meaning(
+    meaning = Meaning(
         sort,
         about,
         "supervisor",
@@ -124,6 +125,7 @@ def _supervisorctl(words: Sequence[str], said: str = "") -> Meaning:
         endless=verb == "fg" or (verb in ("tail", "maintail") and "-f" in names),
         interactive=verb == "fg",
     )
+    return honest(meaning, recognise(CommandLine(filled(("supervisorctl", *rest))), None) is not None)
 
 
 def _warning(verb: str, names: Sequence[str]) -> str:

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within
+from probes.base.command import exchanged, filled, shown
+from probes.base.dialect import honest
 from probes.base.options import Options, options
+from probes.systemd.commands import Here, recognise
 
 _Entry = tuple[Sort, Verb, Danger]
 _SEE: Final = (Sort.READING, Verb.STATUS, Danger.READ)
@@ -67,21 +70,22 @@ _TOLD: Final = {"HUP": Verb.RESTART, "1": Verb.RESTART} | dict.fromkeys(
 """Signals that tell a program something, and do not end it."""
 _RISKY: Final = ("delet", "drop", "purg", "wip", "reset", "restor", "clean", "flush", "destroy", "remov", "init")
 
+_RESTARTS: Final = frozenset(
+    {"try-restart", "condrestart", "reload-or-restart", "try-reload-or-restart", "force-reload"}
+)
+"""Verbs in the place of which a restart is done."""
+
 _META: Final = (
-    "On Debian and Ubuntu postgresql.service is an empty unit that stays active (exited) when the server is down; here "
-    "the server itself is asked."
+    "on Debian and Ubuntu postgresql.service is an empty unit that stays active (exited) when the server is down; here "
+    "the server itself is asked"
 )
-_ONE_BY_ONE: Final = "systemctl restarts all of them at once; here one is restarted after the other."
-_GLOB: Final = (
-    "A pattern means only units that are loaded, so that some that are stopped may not be started; name them."
-)
-_ONLY_RUNNING: Final = "A unit that does not run is left alone by this; restart starts it."
-_NO_TIME: Final = "SIGKILL gives it no time to finish; a stop waits first, and kills only what does not end."
-_SCRIPT_ITSELF: Final = "The script itself is not run: systemd is asked for its unit."
-_WHOLE: Final = (
-    "Without -n, -f or --since this prints the journal from its beginning; here the newest lines come first."
-)
-_FILES_GO: Final = "Whole files go, so some newer lines go with the old ones, and nobody can bring them back."
+_ONE_BY_ONE: Final = "systemctl restarts all of them at once; here one is restarted after the other"
+_GLOB: Final = "a pattern means only units that are loaded, so that some that are stopped may not be started; name them"
+_ONLY_RUNNING: Final = "a unit that does not run is left alone by this; restart starts it"
+_NO_TIME: Final = "SIGKILL gives it no time to finish; a stop waits first, and kills only what does not end"
+_SCRIPT_ITSELF: Final = "the script itself is not run: systemd is asked for its unit"
+_WHOLE: Final = "without -n, -f or --since this prints the journal from its beginning; here the newest lines come first"
+_FILES_GO: Final = "whole files go, so some newer lines go with the old ones, and nobody can bring them back"
 
 
 def understand(line: CommandLine) -> Meaning | Within | None:
@@ -140,7 +144,8 @@ def _systemctl(words: Sequence[str]) -> Meaning:
         about = _TOLD[told]
     if verb == "log-level" and units:
         danger = Danger.DISRUPTIVE
-    return Meaning(
+    restart = exchanged(words, verb, "restart") if verb in _RESTARTS else []
+    meaning = Meaning(
         sort,
         about,
         "systemd",
@@ -148,10 +153,12 @@ def _systemctl(words: Sequence[str]) -> Meaning:
         danger=danger,
         kind="systemd",
         warning=_unit_warning(verb, units, found),
-        becomes=_becomes(verb, units, found),
+        becomes=shown(["systemctl", *restart]) if restart else "",
         reveals=verb == "show-environment" or (verb == "show" and not found.has("-p", "--property", "-P")),
         interactive=verb == "edit",
     )
+    line = CommandLine(filled(("systemctl", *(restart or words))))
+    return honest(meaning, recognise(line, Here(user=found.has("--user"))) is not None)
 
 
 def _unit_warning(verb: str, units: Sequence[str], found: Options) -> str:
@@ -164,12 +171,6 @@ def _unit_warning(verb: str, units: Sequence[str], found: Options) -> str:
     if verb in ("try-restart", "condrestart"):
         return _ONLY_RUNNING
     return _ONE_BY_ONE if verb == "restart" and (len(units) > 1 or any("*" in unit for unit in units)) else ""
-
-
-def _becomes(verb: str, units: Sequence[str], found: Options) -> str:
-    if verb not in ("try-restart", "condrestart", "reload-or-restart", "try-reload-or-restart", "force-reload"):
-        return ""
-    return " ".join(["systemctl", *(["--user"] if found.has("--user") else []), "restart", *units])
 
 
 def _service(words: Sequence[str]) -> Meaning:

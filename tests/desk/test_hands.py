@@ -30,7 +30,7 @@ def _a_short_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
 async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not true():
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
 
 async def begun(hands: Hands, *subjects: str, action: str = "wind", **more: float) -> Deed:
@@ -246,7 +246,7 @@ async def test_an_act_that_can_not_end_is_cut_and_nobody_waits_for_it_longer(tmp
     box = Toybox(fault="hangs after")
     hands = toy_hands(tmp_path, box, clock=SystemClock())
     await hands.arm("a test", None)
-    deed = await begun(hands, answers=0.05)
+    deed = await begun(hands, answers=1.5)
     await until(lambda: deed.over)
     assert box.aborted.is_set()
     assert deed.steps[0].outcome is not None

@@ -1,10 +1,13 @@
-"""What a dialect makes of a line, in words that a table of a test can hold."""
+"""What a dialect makes of a line, in words that a table of a test can hold; and every line of these tables."""
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as some
@@ -45,6 +48,14 @@ words = some.lists(
     max_size=7,
 )
 """Arguments of every kind, most of them senseless."""
+
+
+def spelled() -> Iterator[str]:
+    """Every line that a test of a dialect holds, and every other text there: any line must be borne."""
+    for file in sorted(Path(__file__).parent.glob("test_*_dialect*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield from (row.strip() for row in node.value.splitlines() if row.strip())
 
 
 def line(text: str, **given: Any) -> CommandLine:

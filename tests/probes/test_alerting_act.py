@@ -148,7 +148,7 @@ def words(things: Any) -> str:
     return " | ".join(map(str, things))
 
 
-async def until(true: Callable[[], Any], within: float = 15.0) -> None:
+async def until(true: Callable[[], Any], within: float = 40.0) -> None:
     async with asyncio.timeout(within):
         while not true():
             await asyncio.sleep(0.05)
@@ -171,7 +171,7 @@ async def test_an_alert_is_silenced_once_until_a_set_time_and_seen_to_be_silent(
     (made,) = stage.silences()
     ends = datetime.fromisoformat(made["endsAt"])
     assert ends == done.plan.due
-    assert timedelta(minutes=29, seconds=58) <= ends - before <= timedelta(minutes=30, seconds=2)
+    assert timedelta(minutes=29, seconds=58) <= ends - before <= timedelta(minutes=30, seconds=30)
     assert made["createdBy"] == "anna"
     assert made["comment"] == f"opsroom act {ACT} by anna"
     assert {(one["name"], one["value"], one["isRegex"], one["isEqual"]) for one in made["matchers"]} == {
@@ -534,7 +534,7 @@ async def test_cutting_it_ends_a_request_that_waits(stage: Stage) -> None:
     task = asyncio.create_task(carried_out(stage.actuator, plan, plan.subjects[0], sent))
     await until(lambda: stage.changes)
     stage.actuator.abort()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(15):
         outcome = await task
     assert (outcome.result, sent) == (Result.UNKNOWN, [key])
 

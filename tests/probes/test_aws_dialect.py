@@ -30,6 +30,10 @@ aws ecs update-service --cluster main --service api --force-new-deployment
     ACTION RESTART DISRUPTIVE api
 aws ecs update-service --cluster main --service api --desired-count 0
     ACTION SCALE DESTRUCTIVE api
+aws ecs update-service --cluster main --service api --task-definition api:41 --desired-count 0
+    ACTION ROLLBACK DESTRUCTIVE api
+aws ecs update-service --cluster main --service api --task-definition api --desired-count=00
+    ACTION DEPLOY DESTRUCTIVE api
 aws ecs update-service --service=api --cluster=main --desired-count=4 --region eu-west-1
     ACTION SCALE DISRUPTIVE api
 aws ecs update-service --cluster main --service api --task-definition api:PREVIOUS_REVISION --force-new-deployment
@@ -112,6 +116,16 @@ aws rds modify-db-instance --db-instance-identifier main --db-instance-class db.
     ACTION SCALE DISRUPTIVE main
 aws rds modify-db-instance --db-instance-identifier main --backup-retention-period 0
     SHELL BACKUP DESTRUCTIVE main
+aws rds modify-db-instance --db-instance-identifier main --backup-retention-period=00 --allocated-storage 9
+    SHELL BACKUP DESTRUCTIVE main
+aws s3 cp s3://b/sudoers /etc/sudoers.d/x
+    SHELL OTHER DISRUPTIVE s3://b/sudoers
+aws s3 sync s3://b/root /
+    SHELL OTHER DISRUPTIVE s3://b/root
+aws s3 cp s3://b/report.csv /tmp/report.csv
+    SHELL OTHER REVERSIBLE s3://b/report.csv
+aws s3api get-object --bucket b --key k /usr/local/bin/tool
+    SHELL OTHER DISRUPTIVE b
 aws rds modify-db-instance --db-instance-identifier main --master-user-password X
     SHELL MAINTENANCE DISRUPTIVE main
 aws rds restore-db-instance-from-db-snapshot --db-instance-identifier main-new --db-snapshot-identifier s
@@ -477,7 +491,12 @@ def test_a_program_that_lends_its_credentials_carries_the_command() -> None:
         ("aws sqs purge-queue --queue-url q", "60 s"),
         ("aws ecs update-service --service api --force-new-deployment", ":latest"),
         ("aws ecs update-service --service api --desired-count 4", "absolute"),
-        ("aws ecs update-service --service api --desired-count 0", "stop here"),
+        ("aws ecs update-service --service api --desired-count 0", "ends every task"),
+        ("aws ecs update-service --service api --task-definition api:4 --desired-count 0", "ends every task"),
+        (
+            "aws rds modify-db-instance --db-instance-identifier a --backup-retention-period=00",
+            "every automated backup",
+        ),
         ("aws ecs update-service --service api --task-definition api:41", "not rolled back"),
         ("aws ecs stop-task --task t", "starts another task"),
         ("aws ecs describe-services --services api", "failures"),

@@ -43,6 +43,11 @@ ROWS = [
     ("keytool -list -keystore a.jks", "shell status read", "a.jks"),
     ("keytool -delete -alias a -keystore a.jks", "shell other destructive", "a.jks"),
     ("mkcert localhost", "shell other reversible", ""),
+    ("acme.sh --list", "shell status read", ""),
+    ("acme.sh --info -d a.example", "shell status read", ""),
+    ("acme.sh --list --remove -d a.example", "shell maintenance destructive", ""),
+    ("acme.sh --info --renew -d a.example", "shell maintenance disruptive", ""),
+    ("lego --path /srv/lego list", "shell status read", ""),
 ]
 
 
@@ -57,6 +62,13 @@ def test_a_dry_run_renews_nothing_and_a_forced_renewal_counts() -> None:
     assert "limit" in forced.warning
     assert forced.becomes == "certbot renew --cert-name shop.example"
     assert not meant(DIALECT, "certbot renew").warning
+
+
+def test_what_is_done_instead_of_a_forced_renewal_keeps_its_folder_and_is_nothing_for_names_it_can_not_take() -> None:
+    elsewhere = meant(DIALECT, "certbot renew --config-dir /srv/tls --force-renewal")
+    assert elsewhere.becomes == "certbot renew --config-dir /srv/tls"
+    by_name = meant(DIALECT, "certbot renew -d a.example -d b.example --force-renewal")
+    assert (by_name.becomes, "here" in by_name.warning) == ("", False)
 
 
 def test_a_client_that_nothing_is_fed_to_waits() -> None:

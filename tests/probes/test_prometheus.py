@@ -52,7 +52,7 @@ async def probing(url: str, *tiles: dict[str, Any], **more: Any) -> AsyncIterato
 
 
 async def until(
-    made: PrometheusProbe, true: Callable[[PrometheusFacts], bool], within: float = 20
+    made: PrometheusProbe, true: Callable[[PrometheusFacts], bool], within: float = 40
 ) -> Snapshot[PrometheusFacts]:
     """The first reading of which this is true."""
     deadline = time.monotonic() + within
@@ -143,7 +143,7 @@ async def test_the_server_tells_what_is_wrong_with_its_targets_alerts_and_rules(
 
     async with probing(prometheus.url) as made:
         made._kept.clear()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 40
         while not told((found := await made.read()).facts):
             made._kept.pop("rules", None)
             assert time.monotonic() < deadline, found.facts
@@ -209,7 +209,7 @@ async def test_a_chart_holds_the_servers_memory_with_its_gaps(
     shop: tuple[stack.NodeExporter, stack.Prometheus],
 ) -> None:
     _, server = shop
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while (server.value("count_over_time(shop_users[1m])") or 0) < 4:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.2)
@@ -242,7 +242,7 @@ warning = 40
     engine = build(profile, Kinds(), Secrets({}), Places(tmp_path, tmp_path, tmp_path))
     engine.start()
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 40
         while not [alert for alert in engine.alerts() if alert.rule == "users-warning"]:
             assert time.monotonic() < deadline, engine.alerts()
             await asyncio.sleep(0.1)
@@ -345,7 +345,7 @@ async def test_five_hundred_hosts_cost_no_more_questions_than_one(
     assert "h13:9100 is down: its node exporter can't be scraped" in words
     assert "h7:9100 has /data 95 % full" in words
     assert len(found.gauges) < 1000, "history has room for a thousand gauges of a target"
-    assert took < 5
+    assert took < 15
 
 
 # answers of no healthy server

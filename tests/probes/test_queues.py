@@ -345,7 +345,7 @@ def options(redis_server: Redis) -> dict[str, Any]:
 
 
 async def until(made: QueuesProbe, true: Callable[[QueuesFacts], bool], what: str) -> QueuesFacts:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while True:
         facts = (await made.read()).facts
         if true(facts):

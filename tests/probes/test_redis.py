@@ -450,7 +450,11 @@ async def test_a_refused_login_is_told_apart_from_a_missing_one() -> None:
     assert "has no password" in str(needless.message)
 
 
-@pytest.mark.parametrize("reply", [b"$104857600\r\n", b"*2000000\r\n" + b":1\r\n" * 600_000, b"$-7\r\n"])
+_SIXTEEN = b"*16\r\n" + (b"$%d\r\n" % (BIGGEST // 16) + bytes(BIGGEST // 16) + b"\r\n") * 16
+"""Each of them small enough, and together beyond the limit."""
+
+
+@pytest.mark.parametrize("reply", [b"$104857600\r\n", b"*2000000\r\n", b"$-7\r\n", _SIXTEEN])
 async def test_a_reply_beyond_the_limit_is_not_read(reply: bytes) -> None:
     failed = await failure(saying(INFO=reply), timeout=30)
     assert failed.cause is Cause.TOO_BIG
@@ -508,7 +512,7 @@ async def test_a_cut_in_the_middle_ends_the_reading_at_once_and_the_next_one_con
         await asyncio.wait_for(held.wait(), 5)
         made.abort()
         with pytest.raises(ProbeError) as cut:
-            await asyncio.wait_for(reading, 1)
+            await asyncio.wait_for(reading, 15)
         assert cut.value.cause is Cause.CLOSED_EARLY
         assert (await made.read()).facts.clients == 12
 

@@ -19,6 +19,11 @@ DIALECT = cast(Dialect, module)
 
 LINES = [
     ("redis-cli CONFIG SET maxmemory-policy allkeys-lru", "action maintenance destructive", "maxmemory-policy"),
+    (
+        "redis-cli CONFIG SET maxmemory 1gb maxmemory-policy allkeys-lru",
+        "action maintenance destructive",
+        "maxmemory maxmemory-policy",
+    ),
     ("redis-cli CONFIG SET maxmemory-policy noeviction", "action maintenance disruptive", "maxmemory-policy"),
     ("redis-cli ping", "reading health read", ""),
     ("redis-cli -h cache -p 6380 -a $PASS --no-auth-warning PING", "reading health read", ""),
@@ -132,6 +137,9 @@ def test_a_key_of_a_queue_speaks_of_that_queue(text: str, expected: str, warning
     ("text", "part", "becomes"),
     [
         ("redis-cli -h c KEYS 'a:*'", "SCAN", "redis-cli -h c --scan --pattern 'a:*'"),
+        ("redis-cli KEYS 'a:*' | wc -l", "SCAN", "redis-cli --scan --pattern 'a:*' | wc -l"),
+        ("FLUSHALL", "every database", ""),
+        ("redis-cli -u $REDIS_URL FLUSHDB", "may stop the server", "redis-cli -u $REDIS_URL FLUSHDB ASYNC"),
         ("redis-cli -h c FLUSHALL", "every database", "redis-cli -h c FLUSHDB ASYNC"),
         ("redis-cli FLUSHDB", "may stop the server", "redis-cli FLUSHDB ASYNC"),
         ("redis-cli FLUSHDB ASYNC", "", ""),

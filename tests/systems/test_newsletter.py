@@ -104,7 +104,7 @@ class World:
         control.call(self.stage.folder, "stopProcess", name)
         control.call(self.stage.folder, "startProcess", name)
 
-    def over(self, fault: str, seconds: float = 20) -> None:
+    def over(self, fault: str, seconds: float = 40) -> None:
         until(lambda: fault not in self.stage.active(), seconds, f"the end of {fault}")
 
 
@@ -356,7 +356,7 @@ class TestLife:
 class TestFaults:
     def test_dead_workers_stay_dead_until_somebody_starts_one(self, world: World) -> None:
         world.stage.fault("dead-worker")
-        until(lambda: not control.workers(world.stage.folder), 10, "dead workers")
+        until(lambda: not control.workers(world.stage.folder), 30, "dead workers")
         told = world.programs()["worker-1"]
         assert told["statename"] == "EXITED"
         assert "SIGKILL" in told["spawnerr"] + (world.stage.folder / "supervisord.log").read_text()
@@ -375,7 +375,7 @@ class TestFaults:
         until(lambda: path.read_text().count("e-mails sent") > before, 30, "a line for some e-mails")
         world.stage.fault("dead-worker")
         end = "WARN worker-1 ended: terminated by SIGKILL; not expected"
-        until(lambda: path.read_text().splitlines()[-1].endswith(end), 10, "its end")
+        until(lambda: path.read_text().splitlines()[-1].endswith(end), 30, "its end")
         world.stage.heal("dead-worker")
         until(lambda: path.read_text().splitlines()[-1].endswith("worker 1 ready"), 20, "its return")
         last = path.read_text().splitlines()[-1]
@@ -384,15 +384,15 @@ class TestFaults:
 
     def test_healing_dead_workers_starts_the_usual_two(self, world: World) -> None:
         world.stage.fault("dead-worker")
-        until(lambda: not control.workers(world.stage.folder), 10, "dead workers")
+        until(lambda: not control.workers(world.stage.folder), 30, "dead workers")
         world.stage.heal("dead-worker")
         until(lambda: len(control.workers(world.stage.folder)) == 2, 20, "two workers")
 
     def test_a_backlog_outgrows_two_workers_and_five_catch_up(self, world: World) -> None:
         world.stage.fault("queue-backlog")
-        until(lambda: world.waiting() > 20, 10, "the large campaign")
+        until(lambda: world.waiting() > 20, 30, "the large campaign")
         before = world.waiting()
-        until(lambda: world.waiting() > before + 120, 6, "20 more e-mails each second")
+        until(lambda: world.waiting() > before + 120, 12, "20 more e-mails each second")
         for number in (3, 4, 5):
             control.call(world.stage.folder, "startProcess", f"worker:worker-{number}")
         world.over("queue-backlog", 110)
@@ -425,13 +425,13 @@ class TestFaults:
         until(lambda: len(world.sql(BLOCKED)) >= 3, 20, "blocked sessions")
         assert world.sql(sessions) == [(5,)]
         world.stage.heal("blocked-sessions")
-        until(lambda: not world.sql(BLOCKED), 10, "no blocked session")
+        until(lambda: not world.sql(BLOCKED), 30, "no blocked session")
 
     def test_healing_blocked_sessions_ends_all_of_them(self, world: World) -> None:
         world.stage.fault("blocked-sessions")
         until(lambda: len(world.sql(BLOCKED)) >= 3, 20, "blocked sessions")
         world.stage.heal("blocked-sessions")
-        until(lambda: not world.sql(BLOCKED), 10, "no blocked session")
+        until(lambda: not world.sql(BLOCKED), 30, "no blocked session")
 
     async def test_looking_after_the_pool_leaves_a_transaction_as_it_was(
         self, world: World, monkeypatch: pytest.MonkeyPatch
@@ -461,13 +461,13 @@ class TestFaults:
         ((pid,),) = until(lambda: world.sql(REPORT), 20, "a runaway query")
         world.sql(f"SELECT {remedy}(%s)", pid)
         world.over("runaway-query")
-        until(lambda: not world.sql(REPORT), 10, "no report")
+        until(lambda: not world.sql(REPORT), 30, "no report")
 
     def test_healing_a_runaway_query_ends_it_on_the_server(self, world: World) -> None:
         world.stage.fault("runaway-query")
         until(lambda: world.sql(REPORT), 20, "a runaway query")
         world.stage.heal("runaway-query")
-        until(lambda: not world.sql(REPORT), 10, "no report")
+        until(lambda: not world.sql(REPORT), 30, "no report")
 
     def test_cache_misses_halve_the_hit_rate_and_a_restart_cures_them(self, world: World) -> None:
         until(lambda: world.hit_rate() > 0.85, 30, "a warm cache")
@@ -507,7 +507,7 @@ def test_faults_come_by_themselves_and_a_remedied_one_does_not_come_back() -> No
         world = World(stage)
         until(lambda: {"dead-worker", "queue-backlog"} <= stage.active(), 40, "the first faults")
         assert len(stage.active()) <= TOGETHER
-        until(lambda: not control.workers(stage.folder), 10, "dead workers")
+        until(lambda: not control.workers(stage.folder), 30, "dead workers")
         control.call(stage.folder, "startProcess", "worker:worker-1")
         world.over("dead-worker")
         stage.heal("queue-backlog")

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from desk.checklist.journal import ChecklistJournal
+from desk.runbook.book import Runbook
 from tests.desk.checklist.lists import profile
 from tests.toys import Thing, ToyFacts, room
+from tests.tui.test_procedure_screen import leaves
 from tests.tui.test_screens import MovingClock, Sitting, sitting
-from tui.checklists import ChecklistDesk
+from tui.checklists import ChecklistDesk, gathered
 from tui.room import Room
+from tui.screens.checklist import OneChecklist, number_of
 from tui.screens.detail import Detail
 
 RUNBOOK = 'runbook = "RUNBOOK.md"\n'
@@ -83,6 +86,22 @@ async def answer(person: Sitting, label: str, text: str = "") -> None:
     await person.press(*("space" if letter == " " else letter for letter in text), "enter")
 
 
+def one_list(person: Sitting) -> OneChecklist:
+    screen = person.app.screen
+    assert isinstance(screen, OneChecklist)
+    return screen
+
+
+async def on_box(person: Sitting, say: str) -> None:
+    """Wait until the cursor is on a box."""
+
+    def there() -> bool:
+        screen = person.app.screen
+        return isinstance(screen, OneChecklist) and screen.item is not None and screen.item.box.say == say
+
+    await person.until(there, f"the cursor on {say}")
+
+
 async def test_boxes_answer_themselves_and_are_looked_at_again_while_it_is_open() -> None:
     async with sitting(made()) as person:
         await opened(person)
@@ -121,7 +140,9 @@ async def test_tomorrow_yesterdays_values_stand_beside_todays() -> None:
         person.toy().answers = ToyFacts((Thing("ball", 10),))
         await opened(person)
         await person.sees("● good")
-        await person.press("enter", "space")
+        await person.press("enter")
+        await person.sees("signed: Somebody looked")
+        await person.press("space")
         await answer(person, "Birds seen", "7")
         await person.press("s")
         await answer(person, "sign off", "look at the window")
@@ -197,12 +218,22 @@ async def test_a_box_leads_to_its_target_and_to_its_procedure() -> None:
     async with sitting(made(), (100, 30)) as person:
         await opened(person)
         await person.sees("amber")
-        await person.press("g", "enter")
+        await person.press("g")
+        await on_box(person, "Things are small")
+        await person.press("enter")
         await person.sees("shelf  toy  LIVE")
         assert isinstance(person.app.screen, Detail)
-        await person.press("escape", "j", "p")
+        await person.press("escape")
+        await person.sees("Morning round", "Birds seen")
+        await person.press("j")
+        await on_box(person, "The shelf is well")
+        await person.press("p")
         await person.sees("Tidy the shelf", "copied")
-        await person.press("escape", "G", "p")
+        await person.press("escape")
+        await person.sees("Morning round", "Birds seen")
+        await person.press("G")
+        await on_box(person, "Birds seen")
+        await person.press("p")
         await person.sees("https://birds.example/")
 
 
@@ -213,7 +244,7 @@ async def test_what_matters_has_room_on_every_terminal(size: tuple[int, int]) ->
         await person.sees("▲ amber", "2 KiB", "– not done", "Birds seen", "sign")
         await person.press("d")
         await person.sees("Somebody looked out of the window", "a person looks and signs")
-        await person.press("escape", "escape")
+        await leaves(person, 2)
         await person.sees("Evening round", "any time")
 
 
@@ -254,14 +285,20 @@ async def test_a_picture_that_is_held_still_proves_nothing() -> None:
         await answer(person, "skip “Somebody", "fog")
         await person.press("x")
         await answer(person, "skip “Birds", "fog")
-        await person.press("f", "f", "s")
+        await person.press("f")
+        await person.sees_no("FROZEN")
+        await person.press("f")
+        await person.sees("FROZEN since")
+        await person.press("s")
         await person.sees("not signed: the picture is FROZEN since")
         assert person.room.checklists is not None
         ledger = person.room.checklists.ledger
         run = ledger.run(ledger.checklists[0])
         assert run is not None
         assert (run.done, run.evidence) == (None, {})
-        await person.press("f", "s")
+        await person.press("f")
+        await person.sees_no("FROZEN")
+        await person.press("s")
         await answer(person, "sign off as ann")
         await person.sees("signed off by ann")
 
@@ -287,7 +324,9 @@ async def test_that_nothing_is_kept_is_said_at_the_top_and_over_the_boxes_althou
 
 async def test_a_checklist_without_its_runbook_is_not_signed_off() -> None:
     async with sitting(made(WEEK), (120, 30)) as person:
-        await person.press("c", "enter")
+        await person.press("c")
+        await person.sees("Checklists", "Enter open")
+        await person.press("enter")
         await person.sees("● good      Count the balls", "its runbook has not been read")
         await person.press("s")
         await answer(person, "sign off as ann")
@@ -302,7 +341,9 @@ async def test_a_finding_leads_to_its_own_target_and_to_none_whose_name_begins_a
     found.make_checklists = lambda: ChecklistDesk(found.profile, found.engine, None)
     async with sitting(found, (100, 30)) as person:
         person.toy().answers = ToyFacts((Thing("ball", 10),))
-        await person.press("c", "enter")
+        await person.press("c")
+        await person.sees("Checklists", "Enter open")
+        await person.press("enter")
         await person.sees("✕ bad       Things are small", "(shelf2 kite)")
         await person.press("enter")
         await person.sees("shelf2  toy  LIVE")
@@ -346,9 +387,106 @@ async def test_boxes_of_a_runbook_are_read_when_they_are_looked_at_and_again_whe
     found = made(WEEK)
     found.profile = replace(found.profile, runbooks=(file,))
     async with sitting(found, (100, 30)) as person:
-        await person.press("c", "enter")
+        await person.press("c")
+        await person.sees("Checklists", "Enter open")
+        await person.press("enter")
         await person.sees("– not done  Dust the shelf", "● good      Count the balls")
-        await person.press("escape", "escape")
+        await leaves(person, 2)
         file.write_text(file.read_text() + "- [ ] Air the room\n")
-        await person.press("c", "enter")
+        await person.press("c")
+        await person.sees("Checklists", "Enter open")
+        await person.press("enter")
         await person.sees("Air the room")
+
+
+@pytest.mark.parametrize(
+    "typed", ["3,5", "1,20", "1_000", "12,34,567", "1.000,5", "nan", "inf", "1e999", "٣", "0x10", "- 2"]
+)
+def test_a_number_that_can_be_read_in_two_ways_is_none(typed: str) -> None:
+    with pytest.raises(ValueError, match="number"):
+        number_of(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [("7", 7), ("3.5", 3.5), (".5", 0.5), ("-2", -2), ("+2", 2), ("1204", 1204), ("1,204,000.5", 1204000.5),
+     ("1 204", 1204), ("1e3", 1000)],
+)  # fmt: skip
+def test_a_number_is_read_as_it_is_written(typed: str, number: float) -> None:
+    assert number_of(typed) == number
+
+
+async def test_a_value_with_a_comma_for_its_point_is_asked_for_again_and_not_signed_ten_times_too_large() -> None:
+    async with sitting(made(), (120, 40)) as person:
+        await opened(person)
+        await person.sees("– not done  Birds seen")
+        await person.press("G")
+        await on_box(person, "Birds seen")
+        await person.press("enter")
+        await answer(person, "Birds seen: a number in birds", "3,5")
+        await person.sees("not signed: that is no number; write 3.5 or 1,204")
+        assert "35 birds" not in person.screen()
+
+
+async def test_a_box_that_comes_under_the_cursor_by_itself_is_not_signed_by_a_key_for_the_one_before(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "RUNBOOK.md"
+    file.write_text("# Nursery\n\n## Weekly tasks\n\n- [ ] Air the room\n- [ ] Dust the shelf\n")
+    found = made(WEEK)
+    found.profile = replace(found.profile, runbooks=(file,))
+    async with sitting(found, (100, 30)) as person:
+        await person.press("c")
+        await person.sees("Checklists", "week")
+        await person.press("enter")
+        await person.sees("– not done  Dust the shelf")
+        await person.press("g")
+        desk = person.room.checklists
+        assert desk is not None
+        (box,) = [one for one in desk.ledger.checklists[0].boxes if one.say == "Dust the shelf"]
+        await person.until(lambda: one_list(person)._list.cursor is not None, "a cursor")
+        one_list(person)._list.point(box.key)
+        file.write_text("# Nursery\n\n## Weekly tasks\n\n- [ ] Air the room\n- [ ] Sell the shelf\n- [ ] Sing\n")
+        person.room.later(desk.read())
+        await person.sees_no("Dust the shelf")
+        await person.sees("Sell the shelf")
+        await person.press("space")
+        await person.sees("the list has changed under the cursor, and nothing was done")
+        assert desk.ledger.run(desk.ledger.checklists[0]) is None
+        await person.press("space")
+        await person.sees("signed: Air the room")
+
+
+async def test_boxes_for_which_the_list_has_no_room_are_told(tmp_path: Path) -> None:
+    more = "".join(f'[[checklist.box]]\nsay = "Box {number}"\nmanual = true\n' for number in range(30))
+    text = f'[[checklist]]\nname = "long"\n{more}'
+    async with sitting(made(text), (160, 24)) as person:
+        await person.press("c")
+        await person.sees("Checklists", "Box 0", "more lines: Enter")
+
+
+async def test_the_details_of_a_box_show_what_is_read_now_and_not_what_was_when_they_were_opened() -> None:
+    async with sitting(made(), (100, 30)) as person:
+        await opened(person)
+        await person.sees("▲ amber", "2 KiB (kite)")
+        await person.press("g")
+        await on_box(person, "Things are small")
+        await person.press("d")
+        await person.sees("▲ Things are small", "2 KiB (kite)")
+        assert not isinstance(person.app.screen, OneChecklist)
+        person.toy().answers = ToyFacts((Thing("ball", 10),))
+        await person.sees("● Things are small", "10 B")
+        assert not isinstance(person.app.screen, OneChecklist)
+        person.toy().answers = ValueError("a bug")
+        await person.sees("? Things are small", "shelf: internal")
+
+
+def test_a_runbook_that_cannot_be_made_out_takes_no_other_checklist_with_it(tmp_path: Path) -> None:
+    def read(name: str, data: bytes) -> Runbook:
+        raise RecursionError
+
+    file = tmp_path / "RUNBOOK.md"
+    file.write_text("# Nursery\n")
+    found, troubles = gathered(replace(made(WEEK + MORNING).profile, runbooks=(file,)), read)
+    assert [one.name for one in found] == ["week", "morning", "evening"]
+    assert f"{file}: it can't be made out (RecursionError)" in troubles

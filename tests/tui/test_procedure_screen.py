@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 
 from desk.deed import Deed
 from desk.engine import Engine, Watched
@@ -42,6 +43,7 @@ from tui.app import OpsroomApp
 from tui.procedures import Procedures, ShellEnd, ShellWork
 from tui.room import Room
 from tui.screens.base import RoomScreen
+from tui.screens.procedure import ProcedureScreen
 from tui.secrets import Secrets
 
 MENU = procedure(
@@ -106,6 +108,33 @@ async def answer(person: Sitting, label: str, text: str = "") -> None:
     await person.press(*("space" if letter == " " else letter for letter in text), "enter")
 
 
+async def at_step(person: Sitting, number: int) -> None:
+    """From the first step to another one."""
+    await person.sees("step 1")
+    await person.press(*["j"] * (number - 1))
+    await person.sees(f"step {number}")
+
+
+async def points(person: Sitting, key: str) -> None:
+    """A key that moves the cursor of a list, and the cursor where it was not."""
+
+    def cursor() -> object:
+        screen = person.app.screen
+        return getattr(screen, "_list", getattr(screen, "_view", None)).cursor  # type: ignore[union-attr]
+
+    before = cursor()
+    await person.press(key)
+    await person.until(lambda: cursor() != before, f"{key} moves the cursor")
+
+
+async def leaves(person: Sitting, times: int = 1) -> None:
+    """So many screens left, one after the other."""
+    for _ in range(times):
+        there = person.app.screen
+        await person.press("q")
+        await person.until(lambda there=there: person.app.screen is not there, "another screen")  # type: ignore[misc]
+
+
 @asynccontextmanager
 async def acting(
     folder: Path, *books: Runbook, size: tuple[int, int] = (100, 40)
@@ -130,10 +159,14 @@ async def test_the_outline_shows_procedures_with_their_danger_and_how_they_went(
         await person.sees(
             "Toys at night", "Too many kites", "7 steps", "▲ DISRUPTIVE", "never run", "Useful lines", "menu"
         )
-        await person.press("slash", "l", "o", "g", "i", "n", "enter")
+        await person.press("slash")
+        await person.sees("show procedures that hold")
+        await person.press(*"login", "enter")
         await person.sees("holding “login”", "Too many kites")
         await person.sees_no("Useful lines")
-        await person.press("escape", "d")
+        await person.press("escape")
+        await person.sees("Useful lines")
+        await person.press("d")
         await person.sees("Who to call", "On call", "555-0100")
 
 
@@ -222,7 +255,8 @@ async def test_a_number_is_typed_and_never_offered(tmp_path: Path) -> None:
 async def test_an_act_from_a_step_goes_through_its_dialog_and_its_verdict_is_the_evidence(tmp_path: Path) -> None:
     async with acting(tmp_path, BOOK) as (person, box):
         await opened(person)
-        await person.press("j", "j", "j", "enter")
+        await at_step(person, 4)
+        await person.press("enter")
         await answer(person, "name: which?", "kite")
         await person.sees("restart kite   DISRUPTIVE", "toys are not restarted but replaced")
         await confirm(person)
@@ -241,11 +275,12 @@ async def test_what_comes_of_an_act_is_kept_also_when_nobody_looks_at_the_proced
     async with acting(tmp_path, BOOK) as (person, box):
         box.fault = "says no"
         await opened(person)
-        await person.press("j", "j", "j", "enter")
+        await at_step(person, 4)
+        await person.press("enter")
         await answer(person, "name: which?", "kite")
         await person.sees("restart kite   DISRUPTIVE")
         await confirm(person)
-        await person.press("q", "q", "q")
+        await leaves(person, 3)
         await person.sees("TOYS")
         await person.until(lambda: only(person).steps[3].over, "the act is evidence")
         found = only(person).steps[3].last
@@ -257,12 +292,13 @@ async def test_what_comes_of_an_act_is_kept_also_when_nobody_looks_at_the_proced
 async def test_an_act_whose_dialog_was_left_is_none_of_the_step_when_it_is_done_from_elsewhere(tmp_path: Path) -> None:
     async with acting(tmp_path, BOOK) as (person, box):
         await opened(person)
-        await person.press("j", "j", "j", "enter")
+        await at_step(person, 4)
+        await person.press("enter")
         await answer(person, "name: which?", "kite")
         await person.sees("restart kite   DISRUPTIVE")
         await person.press("escape")
         await person.sees("filled in:")
-        await person.press("q", "q")
+        await leaves(person, 2)
         await person.sees("▲ kite is 2 KiB")
         await person.press("o")
         await person.sees("▸ kite")
@@ -282,7 +318,8 @@ async def test_an_act_that_is_under_way_when_the_session_ends_leaves_its_deed_an
     async with acting(tmp_path, BOOK) as (person, box):
         box.patience, box.settles = 10_000, 600.0
         await opened(person)
-        await person.press("j", "j", "j", "enter")
+        await at_step(person, 4)
+        await person.press("enter")
         await answer(person, "name: which?", "kite")
         await person.sees("restart kite   DISRUPTIVE")
         await confirm(person)
@@ -388,11 +425,13 @@ async def test_a_run_of_a_changed_file_names_both_revisions_and_goes_on_with_its
             KITES, parts=(part("Symptoms", KITES.parts[0].steps[0], step("Count them.")), *KITES.parts[1:])
         )
         shelf.change(replace(BOOK, sha256="b" * 64, procedures=(edited,)))
-        await person.press("q", "enter")
+        await leaves(person)
+        await person.press("enter")
         await person.sees("the file has changed since this run began (aaaaaaaa then, bbbbbbbb now)", "toy list")
         await person.press("c")
         await person.sees("What has changed", "was  toy list", "now  Count them.")
-        await person.press("q", "enter")
+        await leaves(person)
+        await person.press("enter")
         await person.sees("RUN 2 of 7")
         assert [one.sha256[:1] for one in only(person).revisions] == ["a", "b"]
 
@@ -470,9 +509,11 @@ async def test_a_run_for_another_alert_is_gone_on_with_only_when_a_person_says_s
         await person.sees("big kite")
         await person.press("p")
         await person.sees("A run of it goes on, for something else", "go on with the run for attic: bear is 3 KiB")
-        await person.press("down", "enter")
+        await points(person, "down")
+        await person.press("enter")
         await person.sees("not begun", "for shelf: kite is 2 KiB")
-        await person.press("j", "enter")
+        await at_step(person, 2)
+        await person.press("enter")
         await person.sees("RUN 1 of 2")
         assert len(runs(person).open()) == 2
         await person.press("q")
@@ -493,7 +534,8 @@ async def test_procedures_of_one_title_have_each_their_own_runs(tmp_path: Path) 
         await person.sees("RUN 1 of 1")
         await person.press("q")
         await person.sees("OPEN: 1 of 1, ann", "never run")
-        await person.press("j", "enter")
+        await points(person, "j")
+        await person.press("enter")
         await person.sees("Stop the database.", "not begun")
 
 
@@ -526,7 +568,9 @@ async def test_the_commands_name_every_procedure_and_the_runs_that_go_on(tmp_pat
     furnished(made, tmp_path, BOOK)
     async with sitting(made, (100, 30)) as person:
         await opened(person)
-        await person.press("enter", "q", "q")
+        await person.press("enter")
+        await person.sees("RUN 1 of 7")
+        await leaves(person, 2)
         await person.press("colon")
         await person.sees("type to narrow")
         await person.press("k", "i", "t", "e", "s")
@@ -541,11 +585,13 @@ async def test_a_menu_keeps_no_record_and_is_never_run_as_a_whole(tmp_path: Path
     async with sitting(made, (100, 30)) as person:
         await person.press("p")
         await person.sees("Useful lines")
-        await person.press("j", "enter")
+        await points(person, "j")
+        await person.press("enter")
         await person.sees("a menu: pick what you need", "toy count")
         await person.press("enter")
         await person.sees("copied: run it yourself")
-        await person.press("j", "enter")
+        await at_step(person, 2)
+        await person.press("enter")
         await answer(person, "name?", "ball")
         await person.sees("$ toy smash ball")
         await person.press("n")
@@ -626,7 +672,9 @@ async def test_what_a_frozen_picture_shows_is_no_evidence(tmp_path: Path) -> Non
         await person.press("enter")
         await person.sees("what it shows is no evidence: f lets it go")
         assert runs(person).all() == []
-        await person.press("f", "enter")
+        await person.press("f")
+        await person.sees_no("FROZEN")
+        await person.press("enter")
         await person.sees("RUN 1 of 7")
 
 
@@ -741,7 +789,9 @@ class Echo:
     def close(self) -> None:
         self.works.clear()
 
-    def open(self, screen: RoomScreen, work: ShellWork, ended: Callable[[ShellEnd], None]) -> None:
+    def open(
+        self, screen: RoomScreen, work: ShellWork, begun: Callable[[Deed], None], ended: Callable[[ShellEnd], None]
+    ) -> None:
         self.works.append(work)
         ended(ShellEnd("exit code 0", "logged in\n", Judgement.GOOD, {"COLOUR": "xyzzy"}, "/srv/toys"))
 
@@ -758,7 +808,9 @@ async def test_what_a_shell_step_sets_is_carried_to_those_after_it(tmp_path: Pat
         echo = made.procedures.shell = Echo()
         await person.press("j")
         await person.sees("takes COLOUR, which no step has set in this session")
-        await person.press("k", "enter")
+        await person.press("k")
+        await person.sees("step 1")
+        await person.press("enter")
         await person.sees("good exit code 0", "logged in")
         await person.press("j")
         await person.sees_no("takes COLOUR")
@@ -771,7 +823,9 @@ async def test_what_a_shell_step_sets_is_carried_to_those_after_it(tmp_path: Pat
         await person.press("enter")
         await person.sees("the file is not approved: copied")
         await person.until(lambda: echo.ticks > 0, "it is told of each second")
-        await person.press("escape", "j")
+        await person.press("escape")
+        await person.sees("? help")
+        await person.press("j")
         await person.sees("step 3", "TOKEN is a secret")
         await person.press("enter")
         await person.sees("TOKEN is a secret, which would be kept in the audit: copied")
@@ -802,7 +856,9 @@ async def test_what_the_screen_says_of_enter_is_what_enter_does(tmp_path: Path) 
         await person.press("G")
         await person.sees("step 4", "Enter shows what would be run")
         echo.why = "it is not approved"
-        await person.press("g", "G")
+        await person.press("g")
+        await person.sees("step 1")
+        await person.press("G")
         await person.sees("Enter copies it: it is not approved")
 
 
@@ -833,16 +889,19 @@ async def test_y_copies_the_line_and_h_tells_how_it_went_before(tmp_path: Path) 
     furnished(made, tmp_path, BOOK)
     async with sitting(made, (100, 40)) as person:
         await opened(person)
-        await person.press("j", "y")
+        await at_step(person, 2)
+        await person.press("y")
         await person.sees("copied 1 line, 8 B")
         assert person.app.clipboard == "toy list"
-        await person.press("enter", "e")
+        await person.press("enter")
+        await person.sees("RUN 1 of 7")
+        await person.press("e")
         await answer(person, "How does the run end?", "solved")
         await answer(person, "solved: in a few words", "wind")
         await person.sees("SOLVED by ann")
         await person.press("h")
         await person.sees("Runs of Too many kites", "run 1 time: 1 solved", "wind")
-        await person.press("q", "q")
+        await leaves(person, 2)
         await person.sees("solved", "ago, ann")
         await person.press("enter")
         await person.sees("7 steps; not begun")
@@ -879,7 +938,8 @@ async def test_a_file_is_read_as_it_stands_a_very_large_one_when_its_procedure_i
     async with sitting(made, (100, 30)) as person:
         await person.press("p")
         await person.sees("Kites are stuck", "Balls are flat")
-        await person.press("j", "enter")
+        await points(person, "j")
+        await person.press("enter")
         await person.sees("step 1", "Pump them up", "$ docker compose restart ball", "▲ DISRUPTIVE")
     assert await asyncio.to_thread(file.read_text) == LINES, "the file is never changed"
 
@@ -907,7 +967,9 @@ async def test_the_step_under_the_cursor_stays_in_sight_whatever_room_the_list_h
             await person.sees(f"step {number + 1}  note", f"{number + 1:>2} step of {number}")
             listed = [row for row in person.screen().splitlines() if row.startswith("    ") and "step of" in row]
             assert len(listed) == len(set(listed)), "no line stands there twice"
-        await person.press("G", "g")
+        await person.press("G")
+        await person.sees("step 12")
+        await person.press("g")
         await person.sees("step 1  note", " 1 step of 0")
 
 
@@ -943,3 +1005,266 @@ async def test_after_a_way_is_picked_the_cursor_is_at_its_first_step(tmp_path: P
         await person.press("enter")
         await answer(person, "Which way?", "Option B")
         await person.sees("step 3")
+
+
+PROMISED = "it takes all toys at once; here one goes after the other"
+"""A warning that says what is wrong with a line, and what is done instead."""
+
+
+async def test_what_is_done_instead_of_a_line_is_told_only_where_it_is_done(tmp_path: Path) -> None:
+    more = {"warning": PROMISED, "becomes": "toy restart -- kite"}
+    secret = action("toy anew <token>", placeholders=("<token>",), **more)
+    steps = (
+        action("toy anew kite", **more),
+        shell("toy anew all", **more),
+        reading("other", kind="net", **more),
+        secret,
+    )
+    book = runbook(procedure("Promises", part("Do", *steps)), parameters=(TOKEN,))
+    async with acting(tmp_path, book) as (person, _):
+        await opened(person, row="Promises")
+        await person.sees("step 1", PROMISED, "becomes  toy restart -- kite")
+        for number in (2, 3, 4):
+            await person.press("j")
+            await person.sees(f"step {number}", "! it takes all toys at once")
+            await person.sees_no("here one goes")
+            assert "becomes" not in person.screen()
+
+
+async def test_where_nothing_may_be_done_no_line_is_said_to_become_another(tmp_path: Path) -> None:
+    anew = action("toy anew kite", warning=PROMISED, becomes="toy restart -- kite")
+    made = room("shelf", every=0.1)
+    made.read_only_because = "opened with --read-only"
+    furnished(made, tmp_path, runbook(procedure("Promises", part("Do", anew))))
+    async with sitting(made, (100, 40)) as person:
+        await opened(person, row="Promises")
+        await person.sees("! it takes all toys at once")
+        assert "here one goes" not in person.screen()
+        assert "becomes" not in person.screen()
+
+
+async def test_a_line_that_no_target_takes_is_done_as_what_it_becomes_filled_in(tmp_path: Path) -> None:
+    anew = action("toy anew <name>", becomes="toy restart -- <name>", placeholders=("<name>",))
+    async with acting(tmp_path, runbook(procedure("Anew", part("Do", anew)), parameters=(NAME,))) as (person, box):
+        await opened(person, row="Anew")
+        await person.sees("step 1", "becomes  toy restart -- <name>")
+        await person.press("enter")
+        await answer(person, "name: which?", "kite")
+        await person.sees("restart kite   DISRUPTIVE", "toys are not restarted but replaced")
+        await confirm(person)
+        await person.sees("CONFIRMED")
+        assert [one[1:] for one in box.requests] == [("restart", "kite")]
+
+
+async def test_what_a_target_takes_as_it_is_written_is_not_done_as_something_else(tmp_path: Path) -> None:
+    wind = action("toy wind -- kite", becomes="toy smash -- kite", danger=Danger.REVERSIBLE)
+    async with acting(tmp_path, runbook(procedure("Wind", part("Do", wind)))) as (person, _):
+        await opened(person, row="Wind")
+        await person.sees("step 1")
+        await person.press("enter")
+        await person.sees("wind up kite")
+        assert "smash kite" not in person.screen()
+
+
+async def test_a_line_that_becomes_nothing_known_here_is_copied_as_it_is_written(tmp_path: Path) -> None:
+    dance = action("toy dance kite", becomes="toy waltz kite", warning=PROMISED)
+    async with acting(tmp_path, runbook(procedure("Dance", part("Do", dance)))) as (person, _):
+        await opened(person, row="Dance")
+        await person.sees("step 1", PROMISED)
+        await person.press("enter")
+        await person.sees("it stays a shell step")
+        await person.sees_no("here one goes")
+        assert "becomes" not in person.screen()
+        await person.press("enter")
+        await person.sees("copied: run it yourself")
+        assert person.app.clipboard == "toy dance kite"
+
+
+@pytest.mark.parametrize(
+    ("warning", "flaw"),
+    [
+        (PROMISED, "it takes all toys at once"),
+        ("it is forgotten at the next start. Here it stays", "it is forgotten at the next start"),
+        ("Here one goes after the other", ""),
+        ("it waits for ever, here for 60 s", "it waits for ever"),
+        ("the output is in bytes; Opsroom shows it as a person would", "the output is in bytes"),
+        ("version 1.2 is old, and often absent; version 2 is meant here", "version 1.2 is old, and often absent"),
+        ("it never ends; < /dev/null ends it, and here it ends by itself", "it never ends"),
+        ("it must be there; name, size and age are shown here anyway", "it must be there"),
+        (
+            "what it holds is not seen here: it goes on after an error",
+            "what it holds is not seen here: it goes on after an error",
+        ),
+        ("there is no way back", "there is no way back"),
+        ("it asks where hereditary toys are; and adheres", "it asks where hereditary toys are; and adheres"),
+        ("", ""),
+    ],
+)
+def test_what_a_line_gets_wrong_is_told_without_what_is_done_instead(warning: str, flaw: str) -> None:
+    assert command("x", warning=warning).flaw == flaw
+
+
+async def test_a_step_stays_under_the_cursor_when_the_file_puts_others_before_it(tmp_path: Path) -> None:
+    made = room("shelf", every=0.1)
+    made_of = [step("Look up."), step("Count them."), step("Tell Ann.")]
+    shelf = furnished(made, tmp_path, runbook(procedure("Sky", part("Do", *made_of))))
+    async with sitting(made, (100, 40)) as person:
+        await opened(person, row="Sky")
+        await person.press("j")
+        await person.sees("step 2", "3 steps; not begun")
+        longer = procedure("Sky", part("Do", step("Sit down."), *made_of))
+        shelf.change(runbook(longer, sha256="b" * 64))
+        assert made.procedures is not None
+        made.procedures.look()
+        await person.sees("Sit down.", "4 steps; not begun", "step 3")
+        await person.press("enter")
+        await person.sees("RUN 1 of 4")
+        assert [one.over for one in only(person).steps] == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"), [("enter", "RUN 1 of 2"), ("x", "why is this step left out?"), ("n", "note")]
+)
+async def test_a_step_that_the_file_put_under_the_cursor_is_not_done_by_a_key_for_the_one_before(
+    tmp_path: Path, key: str, meant: str
+) -> None:
+    made = room("shelf", every=0.1)
+    shelf = furnished(made, tmp_path, runbook(procedure("Sky", part("Do", step("Look up."), step("Count them.")))))
+    async with sitting(made, (100, 40)) as person:
+        await opened(person, row="Sky")
+        await person.press("j")
+        await person.sees("step 2")
+        other = procedure("Sky", part("Do", step("Look up."), step("Cut all strings.")))
+        shelf.change(runbook(other, sha256="b" * 64))
+        assert made.procedures is not None
+        made.procedures.look()
+        await person.sees("Cut all strings.")
+        await person.press(key)
+        await person.sees("the file has changed under the cursor, and nothing was done")
+        assert runs(person).all() == []
+        await person.press(key)
+        await person.sees(meant)
+
+
+async def test_a_wait_that_was_ended_is_not_ended_twice(tmp_path: Path) -> None:
+    made = room("shelf", every=0.1)
+    furnished(made, tmp_path, runbook(procedure("Wait", part("Do", step("Settle", StepKind.TIMER, seconds=300.0)))))
+    async with sitting(made, (100, 40)) as person:
+        await opened(person, row="Wait")
+        await person.press("enter")
+        await person.sees("left, begun by ann")
+        await person.press("enter")
+        await person.sees("early", "every step is settled")
+        await person.press("enter")
+        await person.sees("waited already by ann")
+        assert len(only(person).steps[0].evidence) == 1
+
+
+async def test_what_was_found_says_on_which_day_and_how_long_ago(tmp_path: Path) -> None:
+    clock = MovingClock()
+    made = room("shelf", every=0.1, clock=clock)
+    furnished(made, tmp_path, BOOK)
+    async with sitting(made, (120, 40)) as person:
+        await opened(person)
+        await person.press("enter")
+        await person.sees("RUN 1 of 7")
+        await person.press("k")
+        await person.sees("step 1", " ago, ann")
+        day = f"{only(person).at:%Y-%m-%d}"
+        assert day not in person.screen()
+        clock.later(2 * 86400)
+        await person.sees(f"✓ {day}", "2d00h ago, ann", f"since {day}")
+
+
+async def test_what_is_bad_or_unknown_is_not_ticked(tmp_path: Path) -> None:
+    made = room("shelf", every=0.1)
+    furnished(made, tmp_path, BOOK)
+    async with sitting(made, (100, 40)) as person:
+        await opened(person)
+        await person.press("j")
+        await person.sees("step 2", "now  BAD")
+        await person.press("enter")
+        await person.sees("RUN 1 of 7")
+
+        await person.press("g")
+        await person.sees("step 1")
+        await person.press("j")
+        await person.sees("step 2", "ann  BAD shelf")
+        (proof,) = [row for row in person.screen().splitlines() if "ago, ann" in row]
+        assert "✕" in proof
+        assert "✓" not in proof
+
+
+async def test_what_a_line_of_a_menu_came_to_is_said_also_when_nobody_looks_at_the_menu_any_more(
+    tmp_path: Path,
+) -> None:
+    made = room("shelf", every=0.1)
+    furnished(made, tmp_path, BOOK)
+    async with sitting(made, (100, 30)) as person:
+        await person.press("p")
+        await person.sees("Useful lines")
+        await points(person, "j")
+        await person.press("enter")
+        await person.sees("a menu: pick what you need")
+        menu = person.app.screen
+        assert isinstance(menu, ProcedureScreen)
+        await leaves(person, 2)
+        await person.sees("TOYS")
+        menu.record(0, "exit code 1")
+        await person.sees("exit code 1")
+
+
+async def test_the_details_of_a_step_show_what_is_read_now_and_not_what_was_when_they_were_opened(
+    tmp_path: Path,
+) -> None:
+    made = room("shelf", every=0.1)
+    furnished(made, tmp_path, BOOK)
+    async with sitting(made, (100, 40)) as person:
+        await opened(person)
+        await person.press("j")
+        await person.sees("step 2", "now  BAD", "kite is 2 KiB")
+        await person.press("d")
+        await person.sees("Step 2: toy list", "kite is 2 KiB")
+        person.toy().answers = ToyFacts((Thing("ball", 1), Thing("kite", 7)))
+        await person.sees("Step 2: toy list", "now  good")
+        await person.sees_no("kite is 2 KiB")
+        person.toy().answers = ProbeError(Cause.DENIED, "the shelf is locked")
+        await person.sees("Step 2: toy list", "now  unknown", "no fresh reading")
+
+
+async def test_what_an_alert_said_is_told_with_how_long_ago_that_was(tmp_path: Path) -> None:
+    clock = MovingClock()
+    made = room("shelf", every=0.1, clock=clock)
+    furnished(made, tmp_path, BOOK)
+    async with sitting(made, (100, 30)) as person:
+        await person.sees("kite is 2 KiB")
+        await person.press("A")
+        await person.sees("Alerts  1 waiting")
+        await person.press("p")
+        await person.sees("choose one", "Too many kites")
+        await person.press("enter")
+        await person.sees("for shelf: kite is 2 KiB", "(so it was when this was opened, ")
+        await person.press("enter")
+        await person.sees("RUN 1 of 7", "so it was when the run began, ")
+        clock.later(7200)
+        await person.sees("so it was when the run began, 2h00m ago)")
+
+
+@pytest.mark.parametrize("seen", [False, True], ids=["in one burst", "while the line opens"])
+async def test_letters_that_come_with_the_key_that_opens_a_line_are_typed_and_are_no_commands(
+    tmp_path: Path, seen: bool
+) -> None:
+    made = room("shelf", every=0.1)
+    furnished(made, tmp_path, BOOK)
+    async with sitting(made, (100, 40)) as person:
+        await opened(person)
+        person.app.post_message(Key("n", "n"))
+        if seen:
+            await asyncio.sleep(0)
+        for letter in "exit 3, utterly quiet":
+            person.app.post_message(Key("space" if letter == " " else letter, letter))
+        person.app.post_message(Key("enter", "\r"))
+        await person.sees("RUN 0 of 7", "exit 3, utterly quiet")
+        (note,) = only(person).steps[0].notes
+        assert note.text == "exit 3, utterly quiet"
+        assert only(person).open

@@ -12,6 +12,7 @@ import pytest
 from desk.profile import load
 from desk.runs.record import Judgement
 from tests.tui.test_acting import confirm
+from tests.tui.test_procedure_screen import at_step, leaves, points
 from tests.tui.test_screens import Sitting
 from tui import wiring
 from tui.app import OpsroomApp
@@ -19,7 +20,9 @@ from tui.keys import Keymap
 from tui.kinds import Kinds
 from tui.places import Places
 from tui.room import Room
+from tui.screens.act import Act
 from tui.secrets import Secrets
+from tui.shellsteps import ShellSteps
 
 RUNBOOK = """# Toys
 
@@ -116,7 +119,8 @@ async def test_a_step_that_is_under_way_when_the_session_ends_is_told_in_its_run
         await person.sees("ARMED")
         await person.press("p")
         await person.sees("Wait for rain")
-        await person.press("j", "enter")
+        await points(person, "j")
+        await person.press("enter")
         await person.sees("step 1", "until [ -e")
         await person.press("enter")
         await person.sees("Cancel", "Look out of the window")
@@ -124,12 +128,117 @@ async def test_a_step_that_is_under_way_when_the_session_ends_is_told_in_its_run
         await person.until(lambda: bool(app.room.deeds) and bool(app.room.deeds[-1].steps[0].sent), "it runs")
         there = app.room.procedures
         assert there is not None
+        (run,) = there.runs.all()
+        deed = app.room.deeds[-1]
+        assert not run.steps[0].over
+        (note,) = run.steps[0].notes
+        assert note.text.startswith("run L19-until"), "it is told also if we were killed now"
+        assert note.text.endswith(": under way")
+        await person.until(lambda: there.runs.unkept(run.id) == 0, "it is on disk before the end is known")
     await asyncio.to_thread((tmp_path / "rain").touch)  # and it ends
     (run,) = there.runs.all()
     found = run.steps[0].last
     assert found is not None
     assert (found.value, found.judgement) == ("under way when the session ended", Judgement.UNKNOWN)
-    assert found.deed == app.room.deeds[-1].id
+    assert found.deed == deed.id
+
+
+async def test_a_step_that_is_under_way_says_so_and_is_not_begun_once_more(tmp_path: Path, places: Places) -> None:
+    app = await asyncio.to_thread(opened, tmp_path, places, True)
+    async with app.run_test(size=(110, 40)) as pilot:
+        person = Sitting(app, pilot)
+        await person.sees("ARMED")
+        await person.press("p")
+        await person.sees("Wait for rain")
+        await points(person, "j")
+        await person.press("enter")
+        await person.sees("step 1", "until [ -e")
+        await person.press("enter")
+        await person.sees("Cancel", "Look out of the window")
+        await confirm(person)
+        await person.until(lambda: bool(app.room.deeds) and bool(app.room.deeds[-1].steps[0].sent), "it runs")
+        await person.press("q")
+        await person.sees("step 1", "under way", "RUN 0 of 1")
+        await person.press("enter")
+        await person.sees("it is under way still")
+        assert len(app.room.deeds) == 1
+        await asyncio.to_thread((tmp_path / "rain").touch)
+        await person.sees("RUN 1 of 1", "good")
+        assert app.room.procedures is not None
+        (run,) = app.room.procedures.runs.all()
+        assert len(run.steps[0].evidence) == 1
+        assert app.room.procedures.under_way(run.id, 0) is None
+
+
+async def test_what_a_step_came_to_is_kept_though_the_session_ends_before_its_output_is_read(
+    tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def never(self: ShellSteps, name: str) -> str:
+        asked.set()
+        await asyncio.Event().wait()
+        return ""
+
+    monkeypatch.setattr(ShellSteps, "_output", never)
+    app = await asyncio.to_thread(opened, tmp_path, places, True)
+    async with app.run_test(size=(110, 40)) as pilot:
+        person = Sitting(app, pilot)
+        await person.sees("ARMED")
+        await asyncio.to_thread((tmp_path / "rain").touch)
+        await person.press("p")
+        await person.sees("Wait for rain")
+        await points(person, "j")
+        await person.press("enter")
+        await person.sees("step 1", "until [ -e")
+        await person.press("enter")
+        await person.sees("Cancel", "Look out of the window")
+        await confirm(person)
+        await person.sees("CONFIRMED")
+        await person.until(asked.is_set, "its output is being read")
+        there = app.room.procedures
+        assert there is not None
+    (run,) = there.runs.all()
+    found = run.steps[0].last
+    assert found is not None
+    assert found.judgement is Judgement.GOOD
+    assert "the session ended before its output was read" in found.value
+    assert len(run.steps[0].evidence) == 1
+
+
+async def test_a_step_whose_dialog_was_left_is_none_of_the_run_when_it_is_run_from_elsewhere(
+    tmp_path: Path, places: Places
+) -> None:
+    app = await asyncio.to_thread(opened, tmp_path, places, True)
+    async with app.run_test(size=(110, 40)) as pilot:
+        person = Sitting(app, pilot)
+        await person.sees("ARMED")
+        await asyncio.to_thread((tmp_path / "rain").touch)
+        await person.press("p")
+        await person.sees("Wait for rain")
+        await points(person, "j")
+        await person.press("enter")
+        await person.sees("step 1", "until [ -e")
+        await person.press("n")
+        await person.sees("note to this step")
+        await person.press(*"dry", "enter")
+        await person.sees("RUN 0 of 1")
+        await person.press("enter")
+        await person.sees("Cancel", "Look out of the window")
+        dialog = app.screen
+        assert isinstance(dialog, Act)
+        await person.press("escape")
+        await person.sees("step 1", "until [ -e")
+        await leaves(person, 2)
+        await person.sees("1 run open: p")
+        app.push_screen(Act(app.room, dialog._target, dialog._request))
+        await person.sees("Cancel", "Look out of the window")
+        await confirm(person)
+        await person.sees("CONFIRMED")
+        assert app.room.procedures is not None
+        app.room.procedures.tick(lambda text: None)
+        (run,) = app.room.procedures.runs.all()
+        assert run.steps[0].evidence == ()
 
 
 async def test_of_a_runbook_that_is_not_approved_nothing_is_run(tmp_path: Path, places: Places) -> None:
@@ -139,7 +248,10 @@ async def test_of_a_runbook_that_is_not_approved_nothing_is_run(tmp_path: Path, 
         await person.sees("ARMED")
         await person.press("p")
         await person.sees("Paint them")
-        await person.press("enter", "j", "enter")
+        await person.press("enter")
+        await person.sees("step 1", "shade")
+        await at_step(person, 2)
+        await person.press("enter")
         await person.sees("not approved: opsroom runbook approve RUNBOOK.md")
     assert not await asyncio.to_thread((tmp_path / "kite").exists)
 

@@ -146,7 +146,7 @@ def test_a_target_that_hangs_does_not_hold_anybody_up(home: Path) -> None:
             began = time.monotonic()
             app.send("q")
             assert app.wait_exit() == 0
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 10
             whole(app)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,71 @@ def test_the_form_for_programs_has_lines_classes_and_dangers(file: Path) -> None
 def test_a_file_that_is_not_there_is_said_in_words(tmp_path: Path) -> None:
     done = opsroom("lint", tmp_path / "no.md")
     assert (done.exit_code, "no such file" in done.output) == (2, True)
+
+
+NASTY = """# Sh&#27;]0;op
+
+## Que&#x1b;[2Jue is &#x202e;full
+
+**Resolu&#27;tion:**
+
+```bash
+# More&#27; hands \u202e
+echo \x1b[2J\u200f <tick\u202eet>
+```
+
+### Option A: &#27;[31m red
+
+```bash
+systemctl stop nginx
+```
+
+- [ ] Tell &#27;[1m the &#x200f;team
+
+Then see https://x.example/?a=1&b=2 or `rm -rf \x9b31m/srv`
+"""
+STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What a terminal would obey or what turns the direction of writing; a line feed ends our own lines."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["show"], ["show", "full"], ["show", "no\x1b[2Jthing"], ["lint"], ["lint", "--json"], ["approve", "--yes"],
+     ["approve", "--withdraw"]],
+    ids=lambda words: " ".join(words).replace("\x1b", "ESC"),
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "name", ["RUN\rBOOK.md", "RUN\x1b[2JBOOK.md", "RUN\u202eBOOK.md", "RUN\nBOOK.md", "RUN\udcffBOOK.md"]
+)
+def test_nothing_of_a_file_nor_of_its_name_steers_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: list[str]
+) -> None:
+    monkeypatch.setenv("OPSROOM_HOME", str(tmp_path / "home"))
+    book = tmp_path / name
+    book.write_text(NASTY, encoding="utf-8")
+    book.chmod(0o600)
+    verb, *rest = words
+    done = opsroom(verb, book, *rest)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    assert done.output.strip()
+    assert "RUN\nBOOK" not in done.output
+    assert STEERING.findall(done.output) == []
+    lost = tmp_path / f"no {name}"
+    assert STEERING.findall(opsroom(verb, lost, *rest).output) == []
+
+
+def test_what_is_approved_is_shown_whole_however_long_its_line_is(file: Path) -> None:
+    file.write_text(BOOK + "\n```bash\necho " + "a" * 6000 + "; rm -rf /srv/end\n```\n")
+    said = opsroom("approve", file, "--yes").output
+    assert "rm -rf /srv/end" in said
+
+
+def test_numbers_are_told_in_good_english(file: Path) -> None:
+    assert "1 box in 1 checklist" in opsroom("show", file).output
+    file.write_text(BOOK + "- [ ] Tell them again\n")
+    assert "2 boxes in 1 checklist" in opsroom("show", file).output
+    said = opsroom("approve", file, "--yes").output
+    assert "3 of its 3 commands may be run" in said
 
 
 def test_shell_steps_are_run_only_from_what_was_approved_and_has_not_changed(file: Path) -> None:

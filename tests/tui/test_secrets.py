@@ -119,7 +119,7 @@ async def test_a_program_that_is_late_is_not_waited_for() -> None:
     reference = f"command:{sys.executable} -c 'import time; time.sleep(60)'"
     began = time.monotonic()
     await secrets.prepare([reference])
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert "no answer in 0.2 s" in fault(secrets, reference)
 
 

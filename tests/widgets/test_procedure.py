@@ -48,7 +48,7 @@ def test_nothing_is_wider_than_its_room(width: int) -> None:
         *drawn.whole(shown, clock.now(), width),
         *drawn.outline(runbook(KITES, title="a " * 90), listed, clock.now(), width, "it is gone " * 20),
         *drawn.history(runs.past("R.md", KITES.title), clock.now(), width),
-        drawn.title(KITES, run_of(runs, run), 3, width),
+        drawn.title(KITES, run_of(runs, run), 3, clock.now(), width),
     ]
     assert max(width_of(line.spans) for line in lines) <= width
 
@@ -116,7 +116,7 @@ def test_a_step_says_what_is_filled_in_what_is_missing_and_what_it_becomes() -> 
 def test_evidence_shows_who_when_what_and_how_much_more_there_is() -> None:
     proof = Evidence("1", START, "ann", "exit code 1", "\n".join(map(str, range(20))), Judgement.BAD)
     lines = text(drawn.whole(drawn.Shown(0, shell("toy count"), Done((proof, proof))), START, 80))
-    assert "03:12:41 ann  BAD exit code 1" in lines
+    assert "✕ 03:12:41, 0 s ago, ann  BAD exit code 1" in lines
     assert "14 more lines: d shows all" in lines
     assert "and 1 time before" in lines
 
@@ -144,7 +144,7 @@ def test_text_of_a_file_steers_no_terminal() -> None:
             *drawn.outline(
                 runbook(one, title=nasty), [drawn.Listed("0", one, runs.past("R.md", nasty))], START, 80, nasty
             ),
-            drawn.title(one, None, 0, 80),
+            drawn.title(one, None, 0, START, 80),
         ]
     )
     assert all(sign not in said for sign in ("\x1b", "\x07", "\u202e"))

@@ -68,7 +68,7 @@ def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while not true():
         assert time.monotonic() < deadline
         await asyncio.sleep(0)

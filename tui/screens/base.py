@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.screen import Screen
@@ -220,7 +221,18 @@ class RoomScreen(Screen[None], inherit_bindings=False):
         self._foot.display = bool(self._question)
         if self._question:
             self.draw_frame()
-        prompt.focus()
+        self.set_focus(prompt, scroll_visible=False)  # at once: the next key is for the line
+
+    def take(self, event: events.Key) -> bool:
+        """Put a letter into the line that is typed, which came too late for it; True when there is one.
+
+        Keys that come in a burst are on their way to the screen already when the first of them opens the line: none of
+        them is a command.
+        """
+        if self._prompt is None or not event.is_printable or not event.character:
+            return False
+        self._prompt.insert_text_at_cursor(event.character)  # type: ignore[attr-defined]
+        return True
 
     def prompt_closed(self, prompt: Widget) -> None:
         """The line is typed: the foot comes back."""

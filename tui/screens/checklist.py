@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from desk import words
 from desk.checklist.box import Asked, Box, Checklist
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from tui.checklists import ChecklistDesk
 
 
+_FORM: Final = "write 3.5 or 1,204"
+_NUMBER: Final = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:[, ]\d{3})+)(?:\.\d+)?(?:[eE][-+]?\d{1,3})?|[-+]?\.\d+", re.ASCII)
+
+
 class OneChecklist(ChecklistLines):
     """One of them, box by box."""
 
@@ -35,6 +40,8 @@ class OneChecklist(ChecklistLines):
         super().__init__(room, desk)
         self._which = checklist.name
         self._first = checklist
+        self._swapped = False
+        """True from when the box under the cursor went out of the list until the person has been told."""
 
     @property
     def checklist(self) -> Checklist:
@@ -66,7 +73,9 @@ class OneChecklist(ChecklistLines):
         if checklist.unread or not lines:
             lines.append(line(dim(" its runbook has not been read, or has no such boxes")))
         self._list.show([*lines, *tail])
+        before = self._list.cursor
         self._settle(next((one.box.key for one in looked.items if one.word == "not done"), ""))
+        self._swapped = self._swapped or before not in (None, self._list.cursor)
         item = next((one for one in looked.items if one.box.key == self._list.cursor), None)
         wide = min(72, width * 2 // 5) - 2 if beside else width - 2
         known = drawn.about(item, run, checklist.zone, max(20, wide), at) if item is not None else []
@@ -90,8 +99,15 @@ class OneChecklist(ChecklistLines):
 
     @property
     def _pointed(self) -> Item | None:
-        """The box under the cursor, where something may be said of it."""
-        return None if self._refused() else self.item
+        """The box under the cursor, where something may be said of it; what is in the way is said."""
+        swapped, self._swapped = self._swapped, False
+        if swapped:
+            self.say("the list has changed under the cursor, and nothing was done: look, then press again", 8.0)
+        return None if swapped or self._refused() else self.item
+
+    def _leap(self, steps: int) -> None:
+        self._swapped = False
+        super()._leap(steps)
 
     def action_choose(self) -> None:
         """Sign the box; one that a reading answers opens where it comes from."""
@@ -132,7 +148,7 @@ class OneChecklist(ChecklistLines):
         try:
             value = number_of(text)
         except ValueError:
-            self.say("not signed: that is no number" if text else "not signed: nothing was entered")
+            self.say(f"not signed: that is no number; {_FORM}" if text else "not signed: nothing was entered")
             return
         told = f"{words.count(value)} {box.unit}".strip()
         self._sign(box, Judged(Verdict.TO_DO, told, value))
@@ -263,8 +279,15 @@ class OneChecklist(ChecklistLines):
         item, zone = self.item, self.checklist.zone
         if item is None:
             return
-        run, at = self._desk.ledger.run(self.checklist), self.room.engine.clock.now()
-        self.app.push_screen(Sheet(self.room, item.box.say, lambda width: drawn.about(item, run, zone, width, at)))
+
+        def lines(width: int) -> list[Line]:
+            found = next((one for one in self._looked.items if one.box.key == item.box.key), None)
+            if found is None:
+                return [line(dim("this box is not in the list any more"))]
+            run = self._desk.ledger.run(self.checklist)
+            return drawn.about(found, run, zone, width, self.room.engine.clock.now())
+
+        self.app.push_screen(Sheet(self.room, item.box.say, lines))
 
     def action_history(self) -> None:
         """What became of its runs."""
@@ -289,12 +312,15 @@ class OneChecklist(ChecklistLines):
 
 
 def number_of(text: str) -> float:
-    """A number as a person writes it. Raises ValueError.
+    """A number as a person writes it: with a point, and with commas or blanks between groups of three digits only, for
+    3,5 would be taken for 35. Raises ValueError.
 
     >>> number_of("1,204"), number_of(" 3.5 "), number_of("-2")
     (1204.0, 3.5, -2.0)
     """
-    found = float(text.replace(",", "").replace(" ", "").replace("_", ""))
+    if _NUMBER.fullmatch(text.strip()) is None:
+        raise ValueError("no number, or one that can be read in two ways")
+    found = float(text.replace(",", "").replace(" ", ""))
     if not abs(found) < 1e300:
         raise ValueError("no number that can be kept")
     return found

@@ -13,7 +13,7 @@ from tui.room import Room
 from tui.screens.base import RoomScreen
 from tui.screens.sheet import Sheet
 from widgets import checklist as drawn
-from widgets.lines import Line, line
+from widgets.lines import Line, Span, Tone, dim, line
 from widgets.lineview import LineView
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class Checklists(ChecklistLines):
         lines = drawn.boxes(looked, width) + drawn.tail(
             one.run, self._desk.ledger.handed(one.checklist), one.checklist.zone, width
         )
-        view.show([line(*one_line.spans) for one_line in lines][: max(1, view.size.height)])
+        view.show(_as_far_as([line(*one.spans) for one in lines], max(1, view.size.height)))
 
     def _trouble(self) -> str:
         return self._desk.not_kept or next(iter(self._desk.troubles), "")
@@ -196,3 +196,10 @@ class Checklists(ChecklistLines):
         elif event.view is self._list:
             self._list.point(event.key)
             self.draw()
+
+
+def _as_far_as(lines: list[Line], height: int) -> list[Line]:
+    """As many as there is room for; where some are left out, the last says how all of them are seen."""
+    if len(lines) <= height or height < 2:
+        return lines[:height]
+    return [*lines[: height - 1], line(dim(f"… {len(lines) - height + 1} more lines: "), Span("Enter", Tone.KEY))]

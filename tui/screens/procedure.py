@@ -6,6 +6,7 @@ Looking begins nothing. A run begins with the first thing that somebody does, an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from textual.app import ComposeResult
@@ -76,6 +77,7 @@ class ProcedureScreen(RunScreen):
         """`book`: its runbook as it was read; `why`: why this procedure was found for the alert it is opened from."""
         super().__init__(room, book, procedure, run, occasion)
         self._why = why
+        self._opened = room.engine.clock.now()
         self._tall = 0
         """Lines that the list had when it was last drawn."""
         self._title = LineView(id="title", classes="row")
@@ -119,7 +121,7 @@ class ProcedureScreen(RunScreen):
         width, height = self.size.width, self.size.height
         there, run, now = self.room.procedures, self.run, self.room.engine.clock.now()
         unkept = there.runs.unkept(run.id) if there is not None and run is not None else 0
-        self._title.show([drawn.title(self._procedure, run, unkept, width, self.barred if run is None else "")])
+        self._title.show([drawn.title(self._procedure, run, unkept, now, width, self.barred if run is None else "")])
         banner = self._banner_lines(max(20, width - 2))[: max(1, height // 6)]
         self._banner.display = bool(banner)
         _sized(self._banner, len(banner))
@@ -177,13 +179,17 @@ class ProcedureScreen(RunScreen):
             made += folded(line(Span(text, Tone.WARNING)), width, 2)
         if run is not None and run.ended is not None:
             over = run.ended
-            said = f"{over.end.value} at {words.clock(over.at)} UTC by {over.by}: {over.words or 'no words'}"
+            at = drawn.when(over.at, self.room.engine.clock.now())
+            said = f"{over.end.value} at {at} UTC by {over.by}: {over.words or 'no words'}"
             made += folded(line(strong(SafeText(said, 500))), width, 2)
         if run is not None and run.open and run.next is None:
             made += folded(line(Span("every step is settled: e ends the run", Tone.NOTICE)), width, 2)
         occasion = self.occasion
         if occasion is not None:
-            why = f"  ({self._why})" if self._why else ""
+            why = f"{self._why}; " if self._why else ""
+            since = run.at if run is not None else self._opened
+            ago = words.age(max(0.0, (self.room.engine.clock.now() - since).total_seconds()))
+            why = f"  ({why}so it was when {'the run began' if run is not None else 'this was opened'}, {ago} ago)"
             made += folded(line(dim("for "), f"{occasion.target}: ", SafeText(occasion.words, 300), dim(why)), width, 4)
         if run is None and not self._procedure.menu and not self.barred and self.size.height >= 18:
             made += folded(line(dim(_HINT)), width, 0)
@@ -213,8 +219,8 @@ class ProcedureScreen(RunScreen):
             lacks=[name for name in uses if name not in known],
             secrets=self.secrets,
             enter=self._enter(step),
-            as_it_stands=step.kind is StepKind.SHELL or self.number in self.strange,
-            under_way=there is not None and there.under_way(self._run, number) is not None,
+            as_it_stands=doing.as_it_stands(self),
+            under_way=there is not None and there.under_way(self.run_id, number) is not None,
         )
 
     def _enter(self, step: Step) -> str:
@@ -258,12 +264,16 @@ class ProcedureScreen(RunScreen):
             if run.open:
                 there.runs.saw(run.id, book.sha256)
         elif self._book is not None and book.sha256 != self._book.sha256:
-            from desk.runs.revision import same
+            from desk.runs.revision import moved, same
 
             found = same(self._procedure, [book], book.path)
             if found is not None:
+                to = moved(self._procedure, self.number, found) if self.steps else 0
                 self._book, self._procedure = book, found
                 self._cache.clear()
+                self.strange.clear()
+                self.swapped = to is None
+                self._list.cursor = str(self.number if to is None else to)
 
     # keys
 
@@ -294,19 +304,22 @@ class ProcedureScreen(RunScreen):
 
     def action_describe(self) -> None:
         """The step whole, with all that was found."""
-        shown = self._shown()
-        if shown is None:
+        first = self._shown()
+        if first is None:
             return
 
         def lines(width: int) -> list[Line]:
+            shown = self._shown()
+            if shown is None or shown.step != first.step:  # the file has put another one there meanwhile
+                shown = replace(first, live=())
             made = drawn.whole(shown, self.room.engine.clock.now(), width)
             for one in reversed(shown.done.evidence):
-                made += [line(), *drawn.proof(one, width, 10_000)]
+                made += [line(), *drawn.proof(one, self.room.engine.clock.now(), width, 10_000)]
                 if one.command:
                     made += folded(line("    $ ", SafeText(one.command, 2000)), width, 6)
             return made
 
-        title = f"Step {shown.number + 1}: {SafeText(shown.step.title, 100)}"
+        title = f"Step {first.number + 1}: {SafeText(first.step.title, 100)}"
         self.app.push_screen(Sheet(self.room, title, lines))
 
     def action_past(self) -> None:
@@ -382,8 +395,7 @@ class ProcedureScreen(RunScreen):
         """A click points; it does nothing."""
         event.stop()
         if event.view is self._list:
-            self._point(int(event.key))
-            self.draw()
+            self._turn(int(event.key))
 
     def _point(self, number: int) -> None:
         super()._point(number)
@@ -391,6 +403,7 @@ class ProcedureScreen(RunScreen):
             view.scroll_lines(-10_000)
 
     def _turn(self, to: int) -> None:
+        self.swapped = False
         if self.steps:
             self._point(min(max(0, to), len(self.steps) - 1))
             self.draw()

@@ -49,6 +49,8 @@ class RunScreen(RoomScreen):
         """What was filled in without a run, for a menu."""
         self.strange: set[int] = set()
         """Actions that no target of this profile takes."""
+        self.swapped = False
+        """True from when the file put another step under the cursor until the person has been told."""
         self._cache: dict[object, tuple[float, list[Place]]] = {}
         self._list = LineView(id="steps")
 
@@ -64,6 +66,11 @@ class RunScreen(RoomScreen):
         """As far as it is; None: it is not begun."""
         there = self.room.procedures
         return there.runs.get(self._run) if there is not None and self._run else None
+
+    @property
+    def run_id(self) -> str:
+        """Its id; empty: it is not begun."""
+        return self._run
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -254,7 +261,7 @@ class RunScreen(RoomScreen):
     ) -> None:
         """A step was done."""
         if self._procedure.menu:
-            self.say(str(SafeText(value, 200)))
+            (self.say if self.is_attached else self.room.note)(str(SafeText(value, 200)))
             return
         self.write(lambda runs, run: runs.done(run, number, value, output, judgement, command, deed), move)
 

@@ -17,7 +17,8 @@ from probes.postgres.care import names
 METHODS: Final = ("btree", "hash", "gin", "gist", "spgist", "brin")
 _TOKEN: Final = re.compile(
     r"""\s* (?: (?P<string>'(?:[^'\\]|'')*') | (?P<number>-?[0-9]+(?:\.[0-9]+)?)(?![\w.])
-      | (?P<quoted>"(?:[^"]|"")+") | (?P<word>[A-Za-z_\x80-\U0010ffff][\w$]*) | (?P<mark><>|!=|<=|>=|[(),=<>.]) )""",
+      | (?P<quoted>"(?:[^"]|"")+") | (?P<word>[^\x00-\x40\x5b-\x5e\x60\x7b-\x7f][\w$]*)
+      | (?P<mark><>|!=|<=|>=|[(),=<>.]) )""",
     re.VERBOSE,
 )
 _OPERATORS: Final = ("=", "<>", "!=", "<", ">", "<=", ">=")

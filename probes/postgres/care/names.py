@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 _BARE: Final = re.compile(r"[a-z_][a-z0-9_]*")
-PART: Final = r'(?:"(?:[^"\x00]|"")+"|[A-Za-z_\x80-\U0010ffff][\w$]*)'
+PART: Final = r'(?:"(?:[^"\x00]|"")+"|[^\x00-\x40\x5b-\x5e\x60\x7b-\x7f][\w$]*)'
 NAME: Final = rf"{PART}(?:\s*\.\s*{PART})?"
 """A name with or without its schema."""
 _NAME: Final = re.compile(rf"({PART})(?:\s*\.\s*({PART}))?")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from textwrap import dedent
 
-from desk.runbook.book import BoxList, Command
+from desk.runbook.book import BoxList, Command, Phase, StepKind
 from desk.runbook.boxes import checklists
 from desk.runbook.commands import commands
 from desk.runbook.markdown import blocks
+from desk.runbook.steps import Commands, Steps, answer
+from probes.base import Danger
 from tui.dialects import dialects
 
 
@@ -107,3 +109,22 @@ def test_the_numbered_comments_of_a_routine_script_are_its_boxes() -> None:
     )
     assert texts(one) == ["Disks: df -h", "Disks: df -i", "Memory"]
     assert [box.command and box.command.text for box in one.boxes] == ["df -h", "df -i", None]
+
+
+def test_a_box_without_the_mark_of_a_list_is_the_same_for_checklists_and_for_steps() -> None:
+    text = "## Checks\n\n**Resolution:**\n\n```\n[ ] lights out\n[✓] door shut\n[✔] key left\n[?] no box\n```\n"
+    found, _ = blocks(text)
+    known = commands(found, dialects())
+    (one,) = checklists(found, known)
+    listed = [(box.text, box.checked) for box in one.boxes]
+    assert listed == [("lights out", False), ("door shut", True), ("key left", True)]
+    steps = Steps(Commands(known), Phase.RESOLUTION, "Checks").read(found)
+    assert [(step.title, step.checked) for step in steps if step.kind is StepKind.SIGN_OFF] == listed
+
+
+def test_a_box_is_answered_by_the_only_command_with_it_and_only_when_that_looks() -> None:
+    look, change = Command(1, 1, "df -h"), Command(1, 1, "reboot", danger=Danger.DISRUPTIVE)
+    assert answer([look]) is look
+    assert answer([change]) is None
+    assert answer([look, look]) is None
+    assert answer([]) is None

@@ -245,6 +245,24 @@ def test_code_in_a_quote_is_code_and_a_comment_of_html_is_nothing() -> None:
     assert fences("> Note\n> ```bash\n> df -h\n> ```\n\n<!--\n```bash\nrm -rf /\n```\n-->\n") == [(3, 4, "df -h")]
 
 
+@pytest.mark.parametrize("word", ["0", "1", "7", "²", "٣", "\x010"])
+def test_a_word_behind_ticks_that_looks_like_a_number_of_ours_neither_raises_nor_loses_code(word: str) -> None:
+    text = (
+        f"```{word}\none\n```\n\n- two\n\n  ```{word}\n  two\n  ```\n\n> ```{word}\n> three\n> ```\n\n```\nfour\n```\n"
+    )
+    assert [code for _, _, code in fences(text)] == ["one", "two", "three", "four"]
+
+
+def test_a_comment_of_html_that_is_code_by_its_indentation_hides_no_fence() -> None:
+    text = "Text\n\n    <!-- shown as code\n\n```bash\ndf -h\n```\n\n    ends here -->\n\n```bash\nuptime\n```\n"
+    assert [code for _, _, code in fences(text) if "-->" not in code and "<!--" not in code] == ["df -h", "uptime"]
+
+
+def test_a_comment_of_html_within_an_item_hides_its_fence() -> None:
+    text = "- first\n\n  <!-- not now\n\n  ```bash\n  rm -rf /\n  ```\n\n  -->\n\n```bash\nuptime\n```\n"
+    assert [code for _, _, code in fences(text)] == ["uptime"]
+
+
 def test_headings_by_underline_are_headings_and_text_over_a_rule_is_not() -> None:
     assert forms("Title\n=====\n\nPart\n----\n\n**Owner:** ops\n---\n") == [
         ("HEADING", 1, "Title"),

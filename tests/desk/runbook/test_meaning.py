@@ -180,3 +180,46 @@ def test_a_text_whose_end_mark_does_not_stand_alone_is_warned_of() -> None:
     assert found.danger is Danger.DISRUPTIVE
     assert understood("psql shop <<EOF\nSELECT 1;\nEOF\n", dialects(), "shell").meaning.danger is Danger.READ
     assert understood("somectl reinit node-1", dialects(), "shell").meaning.danger is Danger.DESTRUCTIVE
+
+
+@pytest.mark.parametrize("wrapped", ["{}", "sudo {}", "ssh web1 {}", "docker exec api {}", "cat a | {}"])
+@pytest.mark.parametrize(
+    "text", ["uniq a b", "uniq -f 1 a b", "uniq - b", "less +!reboot a", "more +!reboot a", "less ++v a"]
+)
+def test_a_program_that_only_shows_and_is_told_to_do_more_is_no_look(text: str, wrapped: str) -> None:
+    assert understood(wrapped.format(text), dialects()).meaning.danger >= DISRUPTIVE
+
+
+@pytest.mark.parametrize(
+    "text", ["uniq a", "uniq -c -f 1 a", "cat a | uniq", "less +F a", "less +G a", "less +120 a", "less ++/error a"]
+)
+def test_a_program_that_shows_stays_a_look_however_it_begins(text: str) -> None:
+    assert understood(text, dialects()).meaning.danger is READ
+
+
+@pytest.mark.parametrize("text", ["alias ll='rm -rf /srv'", "echo a; alias k=kubectl", "alias -g x=y"])
+def test_an_alias_that_is_given_a_meaning_is_no_look(text: str) -> None:
+    assert understood(text, dialects()).meaning.danger >= DISRUPTIVE
+
+
+@pytest.mark.parametrize("text", ["alias", "alias -p", "alias ll"])
+def test_an_alias_that_is_asked_for_is_a_look(text: str) -> None:
+    assert understood(text, dialects()).meaning.danger is READ
+
+
+class Blind:
+    """A world that takes every line for a look."""
+
+    @staticmethod
+    def understand(line: CommandLine) -> Meaning | Within | None:
+        return Meaning(Sort.READING, Verb.STATUS, line.program)
+
+
+@pytest.mark.parametrize("options", ["--some-mode", "-Wdefault", "-", "--experimental"])
+def test_a_text_for_an_interpreter_is_run_whatever_its_options_are_spelled_like(options: str) -> None:
+    assert understood(f"echo 'remove(x)' | python3 {options}", (Blind,)).meaning.danger is DESTRUCTIVE
+
+
+@pytest.mark.parametrize("options", ["-mjson.tool", "-Imjson.tool"])
+def test_an_interpreter_that_is_told_what_to_run_reads_its_input_as_data(options: str) -> None:
+    assert understood(f"echo 'remove(x)' | python3 {options}", (Blind,)).meaning.danger is READ

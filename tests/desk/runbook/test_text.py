@@ -54,6 +54,13 @@ def test_controls_and_turned_text_stay_out_of_sight() -> None:
     assert {repair.line for repair in repairs} == {2}
 
 
+@pytest.mark.parametrize("mark", ["\u061c", "\u200e", "\u200f", "\u202a", "\u202e", "\u2066", "\u2069"])
+def test_no_mark_that_turns_the_direction_of_writing_comes_through(mark: str) -> None:
+    text, repairs = decoded(f"a\nrm {mark}x\n".encode())
+    assert text == "a\nrm \ufffdx\n"
+    assert [(one.line, "control characters" in one.what) for one in repairs] == [(2, True)]
+
+
 def test_what_is_beyond_the_cap_is_left_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_BYTES", 10)
     text, repairs = decoded(b"1234\n6789\nabcdef\n")

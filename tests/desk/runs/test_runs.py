@@ -18,7 +18,7 @@ from desk.runs import runs as desk_runs
 from desk.runs.filling import bare, filled, fits, names, needed
 from desk.runs.journal import RunJournal
 from desk.runs.record import End, Given, Judgement, Occasion, Record, What, capped, read, written
-from desk.runs.revision import Change, changes, same
+from desk.runs.revision import Change, changes, moved, same
 from desk.runs.run import Run, folded
 from desk.runs.runs import RunError, Runs
 from desk.runs.ways import forks
@@ -561,3 +561,37 @@ def test_a_name_is_not_filled_in_within_a_longer_one() -> None:
 def test_a_procedure_needs_the_parameters_of_its_own_commands_only() -> None:
     assert needed(KITES, [TOKEN, NAME]) == (NAME,)
     assert fits("x" * 1001)
+
+
+def test_what_comes_of_an_act_is_kept_although_somebody_has_ended_the_run_meanwhile(clock: HandClock) -> None:
+    runs = Runs(clock, "ann")
+    run = begun(runs).id
+    runs.end(run, End.SOLVED, "it was the wind")
+    with pytest.raises(RunError, match="was ended by ann"):
+        runs.done(run, 3, "a second thought")
+    runs.done(run, 3, "restart kite: CONFIRMED", judgement=Judgement.GOOD, deed="act-1")
+    there = runs.get(run)
+    assert there is not None
+    assert there.ended is not None
+    assert (there.ended.end, there.ended.words) == (End.SOLVED, "it was the wind")
+    found = there.steps[3].last
+    assert found is not None
+    assert (found.value, found.deed) == ("restart kite: CONFIRMED", "act-1")
+    assert there.holder == "ann"
+
+
+@pytest.mark.parametrize(
+    ("now", "number", "to"),
+    [
+        (["a", "b", "c"], 1, 1),
+        (["new", "a", "b", "c"], 1, 2),
+        (["b", "c"], 1, 0),
+        (["a", "other", "c"], 1, None),
+        (["a", "other", "c"], 2, 2),
+        ([], 0, None),
+        (["a", "b", "c"], 7, None),
+    ],
+)
+def test_a_step_is_found_again_where_the_file_has_it_now(now: list[str], number: int, to: int | None) -> None:
+    before = procedure("P", part("Do", *map(step, ("a", "b", "c"))))
+    assert moved(before, number, procedure("P", part("Do", *map(step, now)))) == to
