@@ -48,8 +48,8 @@ _SIGNS: Final = {
 
 _ALERTS: Final = {"critical": Span("✕", Tone.CRITICAL), "notice": Span("◆", Tone.NOTICE)}
 
-LEGEND: Final = """■ what people said of it  ✕ ▲ ◆ ● alert, over  ► act  · step of a procedure  ‡ approval  » message  “ note
-+ reaction, said of an entry in a word.
+LEGEND: Final = """■ what people said of it  ✕ ▲ ◆ ● alert, over  ► act  · step of a procedure  ‡ approval
+» message  “ note  + reaction, said of an entry in a word.
 The newest stands at the foot. The timeline writes itself: it holds everything that happened on this system from a
 quarter of an hour before it was noticed until its end, also what belongs to another incident of that time: while it
 goes on nobody knows what will turn out to matter. / narrows it down.

@@ -61,7 +61,7 @@ def after_options(words: Iterable[str], valued: str, long: Collection[str] = ())
     return tuple(rest)
 
 
-_PLAIN: Final = re.compile(r"""(?:[A-Za-z0-9_.:@=/,+%^ -]|'[^']*'|"'")+""")
+_INERT: Final = re.compile(r"""(?:[A-Za-z0-9_.:@=/,+%^ -]|'[^']*'|"'")+""")
 """A line in which no shell finds anything but words."""
 
 
@@ -78,7 +78,7 @@ def said_over_ssh(line: CommandLine, destination: str) -> tuple[str, ...] | None
     if line.through or line.environment or line.program != "ssh" or len(words) < 3 or words[1] != destination:
         return None
     told = " ".join(words[2:])
-    return tuple(shlex.split(told)) if _PLAIN.fullmatch(told) and not told.startswith("-") else None
+    return tuple(shlex.split(told)) if _INERT.fullmatch(told) and not told.startswith("-") else None
 
 
 def quoted(words: Iterable[str]) -> str:
