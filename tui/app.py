@@ -195,7 +195,7 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
         sharing = self.room.sharing
         if sharing is None:
             return
-        sharing.tell(self._looked_at(), self.room.works_on, self.room.mode()[1])
+        sharing.show(self._looked_at(), self.room.works_on, self.room.mode()[1])
         words = sharing.standing.words(self.room.engine.clock.monotonic())
         if bool(words) != self._unshared:
             self._say(words or "the store is back: all is merged")

@@ -317,7 +317,7 @@ class IncidentDesk:
     def copied(self, incident: str, made: Draft) -> None:
         """A person takes the text along. Raises `IncidentError` where it must not leave."""
         self._may_leave(made)
-        self.incidents.tell(incident, made.template.name, made.template.audience, CLIPBOARD, made.text)
+        self.incidents.message(incident, made.template.name, made.template.audience, CLIPBOARD, made.text)
 
     async def send(self, incident: str, made: Draft, channel: str) -> tuple[Sent, str]:
         """Send it once and write down what became of it: (that, what was answered). Raises `IncidentError`."""
@@ -326,7 +326,7 @@ class IncidentDesk:
         if there is None or self._outgoing is None:
             raise IncidentError("nothing can be sent from here")
         audience = made.template.audience
-        name = self.incidents.tell(incident, made.template.name, audience, channel, made.text)
+        name = self.incidents.message(incident, made.template.name, audience, channel, made.text)
         told = message.notice(there, name, made.text, audience, self.system, self.now)
         try:
             found = await self._outgoing.send(channel, told)

@@ -117,9 +117,9 @@ class Sharing:
         """Call this, on the relay's thread, when something came on a stream that no journal reads."""
         self._looks[stream] = look
 
-    def tell(self, screen: str, incident: str, armed: bool) -> None:
+    def show(self, screen: str, incident: str, armed: bool) -> None:
         """What others see of this session."""
-        self.relay.tell(replace(self.here, screen=screen, incident=incident, armed=armed))
+        self.relay.show(replace(self.here, screen=screen, incident=incident, armed=armed))
 
     def close(self) -> None:
         """Carry what is left, say goodbye, let go; in a moment."""

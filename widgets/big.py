@@ -95,8 +95,8 @@ def big(text: str, scale: Scale) -> list[str]:
 def folded(text: str, width: int, lines: int, plain: bool = False) -> list[str] | None:
     """A sentence in the smallest letters, in so many rows of them at most; None where it does not fit.
 
-    >>> folded("to me", 9, 2), folded("to me", 30, 1), folded("to me", 9, 1)
-    (None, ['▀█▀ ▄▀▀▄    █   █ █▀▀', ' █  █  █    █▀▄▀█ █▀ ', ' ▀   ▀▀     ▀   ▀ ▀▀▀'], None)
+    >>> folded("to tie", 30, 1), folded("to tie", 12, 1)
+    (['▀█▀ ▄▀▀▄    ▀█▀ █ █▀▀', ' █  █  █     █  █ █▀ ', ' ▀   ▀▀      ▀  ▀ ▀▀▀'], None)
     """
     scale = (PLAIN if plain else SCALES)[-1]
     rows: list[str] = []

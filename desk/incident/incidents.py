@@ -258,7 +258,7 @@ class Incidents:
         """Somebody of the ladder was called, and answered or did not."""
         self._change(incident, What.CALLED, self._clean(note), about=rung, who=self._clean(who), flag=answered)
 
-    def tell(self, incident: str, template: str, audience: Audience, channel: str, text: str) -> str:
+    def message(self, incident: str, template: str, audience: Audience, channel: str, text: str) -> str:
         """A message is about to be sent, or was copied (channel "clipboard"). Its id, for `answered`."""
         said = writable(text).strip()
         if not said:

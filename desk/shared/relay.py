@@ -157,7 +157,7 @@ class Relay:
         self._woken.set()
         self._store.wake()
 
-    def tell(self, here: Here) -> None:
+    def show(self, here: Here) -> None:
         """From now on tell others this; from any thread."""
         if here != self._here:
             self._here = here

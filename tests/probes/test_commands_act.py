@@ -272,9 +272,10 @@ async def test_the_end_of_a_run_whose_keeper_was_killed_cannot_be_told(tmp_path:
     run_ = folder / dict(outcome.facts)["run"]
     for one in psutil.process_iter(["cmdline"]):
         if (one.info["cmdline"] or [])[-1:] == [str(run_)]:
-            for child in one.children():
+            below = one.children()
+            one.kill()  # first: it would take down the end of its program
+            for child in below:
                 child.kill()
-            one.kill()
     os.utime(run_ / "spec.json", (time.time() - 100, time.time() - 100))
     end = time.monotonic() + 20
     while (verdict := await actuator.verify(plan, plan.subjects[0], outcome, 1.0)).truth is Truth.PENDING:

@@ -321,7 +321,7 @@ def test_a_store_begun_anew_gets_everything_from_the_machines(
 def test_people_see_each_other_and_what_they_look_at_until_they_leave(session: Callable[..., Session]) -> None:
     ada, bob = session("ada"), session("bob")
     wait_for(lambda: [one.by for one in ada.relay.standing.present] == ["bob"])
-    bob.relay.tell(Here("bob", "bastion\x1b[2J", "orders", "INC-4", armed=True))
+    bob.relay.show(Here("bob", "bastion\x1b[2J", "orders", "INC-4", armed=True))
     wait_for(lambda: ada.relay.standing.present[0].here.armed)
     assert ada.relay.standing.present[0].words == "bob at bastion^[[2J: orders, INC-4, ARMED"
     bob.close()

@@ -91,7 +91,7 @@ def lived(places: Places, more: Callable[[Incidents, str], None] = lambda book, 
     clock.at += timedelta(seconds=30)
     runs.done(run, 0, "old logs removed", judgement=Judgement.GOOD)
     clock.at += timedelta(seconds=30)
-    book.tell(name, "public", "public", CLIPBOARD, "We are slow.")
+    book.message(name, "public", "public", CLIPBOARD, "We are slow.")
     clock.at = BEGAN + timedelta(minutes=20)
     book.mitigate(name)
     clock.at = BEGAN + timedelta(minutes=60)

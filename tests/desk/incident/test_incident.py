@@ -120,8 +120,8 @@ def test_a_role_is_handed_over_and_the_timeline_says_from_whom(ann: Person) -> N
 
 def test_a_message_is_kept_word_by_word_with_what_became_of_it(ann: Person) -> None:
     name = ann.book.declare("slow", "P2").id
-    copied = ann.book.tell(name, "public", "public", CLIPBOARD, "We are slow.")
-    posted = ann.book.tell(name, "internal", "internal", "team", "We are slow, it is the queue.")
+    copied = ann.book.message(name, "public", "public", CLIPBOARD, "We are slow.")
+    posted = ann.book.message(name, "internal", "internal", "team", "We are slow, it is the queue.")
     found = {one.id: one for one in ann.of(name).messages}
     assert (found[copied].sent, found[posted].sent) == (Sent.COPIED, Sent.SENDING)
     assert [found[copied].said, found[posted].said] == [True, False]
@@ -138,7 +138,7 @@ def test_a_secret_is_never_told_and_never_kept(clock: HandClock) -> None:
     ann = Person("ann", clock, mask=lambda text: text.replace("hunter2", "[secret]"))
     name = ann.book.declare("the password hunter2 is out", "P1").id
     with pytest.raises(IncidentError, match="a secret stands in it"):
-        ann.book.tell(name, "", "public", "team", "it was hunter2")
+        ann.book.message(name, "", "public", "team", "it was hunter2")
     ann.book.note(name, "hunter2 was used at 03:00")
     assert "hunter2" not in str([written(one) for one in ann.wrote])
     assert ann.of(name).title == "the password [secret] is out"
@@ -267,7 +267,7 @@ def scripted() -> tuple[str, list[Record]]:
             case 4:
                 one.book.add_item(name, f"item {number}", chance.choice(["", "ann"]))
             case 5:
-                told = one.book.tell(name, "internal", "internal", "team", f"message {number}")
+                told = one.book.message(name, "internal", "internal", "team", f"message {number}")
                 one.book.answered(name, told, chance.choice([Sent.SENT, Sent.UNSENT]))
             case 6:
                 one.book.flag(name, "data loss", chance.random() < 0.5)
@@ -386,7 +386,7 @@ def test_what_nobody_can_do_is_refused_in_words(ann: Person, clock: HandClock) -
     with pytest.raises(IncidentError, match="is not on"):
         ann.book.release(name, "all is saved")
     with pytest.raises(IncidentError, match="an empty message"):
-        ann.book.tell(name, "", "public", "team", " \n")
+        ann.book.message(name, "", "public", "team", " \n")
     ann.book.investigate(name)
     with pytest.raises(IncidentError, match="it is investigating already"):
         ann.book.investigate(name)

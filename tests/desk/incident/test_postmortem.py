@@ -87,7 +87,7 @@ def test_after_a_reopening_the_fix_that_held_counts(ann: Person, clock: HandCloc
 
 def test_the_draft_tells_it_all_and_leaves_places_for_people(ann: Person, clock: HandClock) -> None:
     name = lived(ann, clock)
-    ann.book.tell(name, "resolved", "public", CLIPBOARD, "It works again.\nSorry.")
+    ann.book.message(name, "resolved", "public", CLIPBOARD, "It works again.\nSorry.")
     item = ann.book.add_item(name, "a bigger queue", "bob", datetime(2026, 3, 9, tzinfo=UTC))
     ann.book.add_item(name, "an alert on its depth")
     ann.book.do_item(name, item)
@@ -110,7 +110,7 @@ def test_nothing_from_outside_does_anything_in_the_draft(ann: Person, clock: Han
     ann.book.set_cause(name, NASTY)
     ann.book.note(name, NASTY)
     ann.book.add_item(name, NASTY, NASTY)
-    ann.book.tell(name, "", "public", CLIPBOARD, NASTY)
+    ann.book.message(name, "", "public", CLIPBOARD, NASTY)
     ann.book.assign(name, Role.COMMANDER, NASTY)
     ann.book.resolve(name, NASTY, early=NASTY)
     title = chart(NASTY, Unit.COUNT, [(START.timestamp(), 3.0)], START, minutes(5))

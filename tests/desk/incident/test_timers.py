@@ -137,9 +137,9 @@ def test_people_and_customers_are_told_by_the_stricter_rule_and_a_failed_message
     name = ann.book.declare("out", "P1").id
     assert (due(ann, name, Kind.INTERNAL), due(ann, name, Kind.PUBLIC)) == (minutes(10), minutes(15))
     clock.passed = 300
-    ann.book.tell(name, "public", "public", CLIPBOARD, "we look into it")
+    ann.book.message(name, "public", "public", CLIPBOARD, "we look into it")
     assert due(ann, name, Kind.PUBLIC) == minutes(20)
-    message = ann.book.tell(name, "internal", "internal", "team", "it is the queue")
+    message = ann.book.message(name, "internal", "internal", "team", "it is the queue")
     ann.book.answered(name, message, Sent.UNSENT, "no connection")
     assert due(ann, name, Kind.INTERNAL) == minutes(10)
     ann.book.answered(name, message, Sent.SENT, "ok")
@@ -147,7 +147,7 @@ def test_people_and_customers_are_told_by_the_stricter_rule_and_a_failed_message
     ann.book.resolve(name, early="a false alarm")
     (last,) = of(ann, name, Kind.PUBLIC)
     assert (last.due, last.words) == (minutes(5), "tell customers that it is over")
-    ann.book.tell(name, "resolved", "public", CLIPBOARD, "it is over")
+    ann.book.message(name, "resolved", "public", CLIPBOARD, "it is over")
     assert of(ann, name, Kind.PUBLIC) == []
 
 
@@ -196,7 +196,7 @@ def test_what_is_over_is_told_once_in_a_session(clock: HandClock) -> None:
     clock.passed = 900
     assert {timer.kind for _, timer in ann.book.rings()} == {Kind.RESPOND, Kind.PUBLIC}
     assert ann.book.rings() == []
-    ann.book.tell(name, "public", "public", CLIPBOARD, "we look into it")
+    ann.book.message(name, "public", "public", CLIPBOARD, "we look into it")
     clock.passed = 1800
     assert {timer.kind for _, timer in ann.book.rings()} == {Kind.INTERNAL, Kind.PUBLIC}
 
