@@ -311,7 +311,8 @@ def test_a_store_begun_anew_gets_everything_from_the_machines(
     postgres.sql(f"DELETE FROM opsroom_store.record WHERE system = '{system}'", database=database)
     for one in (ada, bob):
         one.records.cut()  # as a server does that is restored from a copy
-    wait_for(lambda: len(records(postgres, database, system).read("inbox", 0, 10)) == 2)
+    there = records(postgres, database, system)
+    wait_for(lambda: len(there.read("inbox", 0, 10)) == 2)
     assert set(ada.read()) == set(bob.read()) == {"a1", "b1"}
 
 
@@ -333,11 +334,14 @@ def test_who_is_not_heard_of_for_half_a_minute_is_gone(
 ) -> None:
     ada, bob = session("ada"), session("bob")
     wait_for(lambda: len(ada.relay.standing.present) == 1)
-    postgres.sql(
-        f"UPDATE opsroom_store.presence SET seen = now() - interval '31 s' WHERE by = 'bob' AND system = '{system}'",
-        database=database,
-    )
-    assert [one.by for one in records(postgres, database, system).seen()] == ["ada"]
+    there = records(postgres, database, system)
+
+    def half_a_minute_later() -> list[str]:
+        aged = "UPDATE opsroom_store.presence SET seen = now() - interval '31 s' WHERE by = 'bob'"
+        postgres.sql(f"{aged} AND system = '{system}'", database=database)
+        return [one.by for one in there.seen()]
+
+    wait_for(lambda: half_a_minute_later() == ["ada"])  # again, where bob has just given a sign of life
     assert bob.relay.standing.lost is None
 
 

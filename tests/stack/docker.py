@@ -279,7 +279,8 @@ def busybox_tree() -> bytes:
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for folder in ("bin", "etc", "tmp", "proc", "sys", "dev", "root"):
             archive.addfile(_entry(folder, tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755))
-        archive.addfile(_entry("bin/busybox", tarfile.REGTYPE, 0o755, busybox.stat().st_size), busybox.open("rb"))
+        with busybox.open("rb") as program:
+            archive.addfile(_entry("bin/busybox", tarfile.REGTYPE, 0o755, busybox.stat().st_size), program)
         for name in sorted({*names} - {"busybox"}):
             link = _entry(f"bin/{name}", tarfile.SYMTYPE, 0o777)
             link.linkname = "busybox"
