@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from desk import words
-from desk.inbox import record as inbox
 from desk.inbox.case import Case
 from desk.incident import message
 from desk.incident.incident import Incident
@@ -208,8 +207,9 @@ class IncidentDesk:
         began = clock.monotonic()
         there = self._room.procedures
         known = there.runs.records() if there is not None else []
+        alerts = self._room.engine.inbox.records(since, until)
         try:
-            found = await self._lane.run(papers.beside, since, until, self._cases(since, until), known)
+            found = await self._lane.run(papers.beside, since, until, alerts, known)
         except (NoPapers, ProbeError) as error:
             seen.trouble = str(error)
         else:
@@ -219,13 +219,6 @@ class IncidentDesk:
         ended = clock.monotonic()
         seen.next = ended + max(AGAIN, _PATIENT * (ended - began))
         self._changed()
-
-    def _cases(self, since: datetime, until: datetime) -> list[inbox.Record]:
-        """What this session knows of alerts, whether that could be kept or not."""
-        return [
-            inbox.Record(one.id, one.at, one.what, one.case.id, one.by, one.note, one.quiet, one.case.alert)
-            for one in self._room.engine.inbox.changes(since, until)
-        ]
 
     def entries(self, incident: str) -> list[Entry]:
         """Its timeline as far as it is known by now."""

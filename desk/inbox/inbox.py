@@ -228,6 +228,11 @@ class Inbox:
         )
         return sorted(found, key=lambda change: (change.at, change.id))
 
+    def records(self, since: datetime, until: datetime) -> list[Record]:
+        """What is known of every case in a span, the oldest first; each alert as it was then."""
+        found = (one for life in self._book.lives.values() for one in life.records if since <= one.at <= until)
+        return sorted(found, key=lambda one: (one.at, one.id))
+
     def life(self, case: str) -> list[Change]:
         """What happened to a case so far, the oldest first."""
         life = self._book.find(case)

@@ -42,6 +42,21 @@ def test_the_newest_numbers_are_shown_and_the_age_stays() -> None:
     assert (case.alert.value, case.alert.at, case.alert.since) == (3000.0, began, 1000.0)
 
 
+def test_a_record_tells_the_alert_as_it_was_when_it_came() -> None:
+    one = Told()
+    one.look(alert(one.clock, value=126))
+    one.after(10)
+    one.look(alert(one.clock, value=1627))
+    one.look(alert(one.clock, CRITICAL, value=1627))
+    assert one.inbox.cases()[0].alert.value == 1627
+    found = one.inbox.records(one.clock.now() - timedelta(hours=1), one.clock.now())
+    assert [(record.what, record.alert.value) for record in found if record.alert is not None] == [
+        (What.RAISED, 126),
+        (What.WORSE, 1627),
+    ]
+    assert one.inbox.records(one.clock.now() + timedelta(seconds=1), one.clock.now() + timedelta(hours=1)) == []
+
+
 def test_who_has_it_in_hand_for_a_warning_has_not_for_a_critical() -> None:
     one = Told()
     one.look(alert(one.clock))
