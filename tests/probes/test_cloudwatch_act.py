@@ -222,7 +222,7 @@ async def test_a_lost_answer_is_unknown_and_nothing_is_sent_twice(moto: Cloud, m
         moto.client("cloudwatch").disable_alarm_actions(AlarmNames=[OTHER])
     request = Request(action, (OTHER,), 30 if action == "silence" else None, "drill" if action == "test" else "")
     with FaultProxy(moto.port) as proxy:
-        hands = alarm_hands(proxy.port, timeout=1.5)
+        hands = alarm_hands(proxy.port, timeout=4.0)
         plan = await hands.plan(request)
         proxy.become(mode, when=OPERATION[action])
         outcome = await carried_out(hands, plan, plan.subjects[0], [])
@@ -246,7 +246,7 @@ async def test_a_connection_that_is_refused_before_sending_has_done_nothing(moto
     moto.reset()
     alarm(moto, OTHER)
     with FaultProxy(moto.port) as proxy:
-        hands = alarm_hands(proxy.port, timeout=1.5)
+        hands = alarm_hands(proxy.port, timeout=4.0)
         plan = await hands.plan(Request("silence", (OTHER,), 30))
         proxy.mode = Mode.REFUSE
         sent: list[str] = []

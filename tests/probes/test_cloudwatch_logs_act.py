@@ -126,7 +126,7 @@ async def test_a_lost_answer_is_unknown_and_nothing_is_sent_twice(moto: Cloud, m
     moto.reset()
     group(moto, NAME)
     with FaultProxy(moto.port) as proxy:
-        hands = log_hands(proxy.port, timeout=1.5)
+        hands = log_hands(proxy.port, timeout=4.0)
         plan = await hands.plan(Request("retention", (NAME,), 30))
         proxy.become(mode, when=b"PutRetentionPolicy")
         outcome = await carried_out(hands, plan, plan.subjects[0], [])

@@ -155,7 +155,7 @@ async def test_an_act_is_sent_once_however_its_answer_is_lost(
     fake: FakeQuery, mode: Mode, request_: Request, needle: bytes
 ) -> None:
     with FaultProxy(fake.port) as proxy:
-        acting = actuator(proxy.port, timeout=1.5)
+        acting = actuator(proxy.port, timeout=4.0)
         plan = await acting.plan(request_)
         proxy.become(mode, when=needle, after=40 if mode is Mode.TRUNCATE else None)
         outcome = await carried_out(acting, plan, plan.chosen[0], [])

@@ -497,7 +497,7 @@ async def test_every_way_to_get_no_answer_has_its_name_and_heals(
     server: Server, make: Make, mode: Mode, cause: Cause
 ) -> None:
     with FaultProxy(server.port) as proxy:
-        probe = make(f"http://127.0.0.1:{proxy.port}/health", timeout=0.8)
+        probe = make(f"http://127.0.0.1:{proxy.port}/health", timeout=3.0)
         assert (await facts_of(probe)).ok
         proxy.mode = mode
         probe.abort()

@@ -319,7 +319,7 @@ async def test_a_lost_answer_is_unknown_and_nothing_is_sent_twice(
 async def test_what_can_not_be_reached_has_changed_nothing(
     scheduler: Scheduler, make: Make, proxy: FaultProxy, mode: Mode
 ) -> None:
-    actuator = make(proxy.port, timeout=1.0)
+    actuator = make(proxy.port, timeout=4.0)
     plan = await actuator.plan(Request("pause", ("job/1",)))
     proxy.mode = mode
     keys: list[str] = []

@@ -309,7 +309,7 @@ async def test_a_login_program_is_asked_once_and_again_when_its_login_ends(tmp_p
 async def test_a_login_program_that_gives_nothing_says_so_with_a_remedy(body: str, words: str, tmp_path: Path) -> None:
     with fake.running(fake.small_cluster()) as cluster:
         path = fake.kubeconfig(tmp_path, {"it": f"http://127.0.0.1:{cluster.port}"}, user=program(tmp_path, body))
-        async with probing(path, timeout=1.5) as probe:
+        async with probing(path, timeout=4.0) as probe:
             told = await failure(probe)
     assert told.cause is Cause.AUTH
     assert words in str(told.message)

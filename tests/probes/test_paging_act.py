@@ -172,7 +172,7 @@ async def test_what_has_moved_since_the_look_is_left_alone(
 async def test_a_broken_connection_costs_one_request_and_leaves_the_truth_to_a_look(
     made: Callable[[], FakeService], request_: Request, says: str, mode: Mode, is_done: bool
 ) -> None:
-    async with staged(made(), timeout=1.5) as stage:
+    async with staged(made(), timeout=4.0) as stage:
         plan = await stage.actuator.plan(request_)
         stage.proxy.become(mode, when=b"POST /" if request_.action == "note" else b"PUT /")
         sent: list[str] = []

@@ -472,7 +472,7 @@ async def test_an_expression_that_takes_too_long_costs_its_own_tile_only(fake: t
 
     app.answers = slowly
     tiles = [{"name": "slow", "expr": "slow()"}, {"name": "well", "expr": "well()"}]
-    async with probing(at(app), *tiles, timeout=1.5) as probe:
+    async with probing(at(app), *tiles, timeout=4.0) as probe:
         found = await probe.read()
         hold.set()
     assert str(tile(found.facts, "slow").why) == "no answer in time"

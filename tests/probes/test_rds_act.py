@@ -253,7 +253,7 @@ async def test_an_act_is_sent_once_however_its_answer_is_lost(
     dbstage.database(moto)
     moto.client("rds").create_db_snapshot(DBSnapshotIdentifier="one", DBInstanceIdentifier="orders")
     with FaultProxy(moto.port) as proxy:
-        acting = actuator(proxy.port, timeout=1.5)
+        acting = actuator(proxy.port, timeout=4.0)
         plan = await acting.plan(request_)
         proxy.become(mode, when=needle, after=40 if mode is Mode.TRUNCATE else None)
         outcome = await carried_out(acting, plan, plan.chosen[0], [])
@@ -293,7 +293,7 @@ async def test_nothing_is_sent_where_nobody_answers(moto: Cloud) -> None:
     moto.reset()
     dbstage.database(moto)
     with FaultProxy(moto.port) as proxy:
-        acting = actuator(proxy.port, timeout=1.5)
+        acting = actuator(proxy.port, timeout=4.0)
         plan = await acting.plan(Request("reboot", ("orders",)))
         proxy.mode = Mode.REFUSE
         sent: list[str] = []

@@ -343,7 +343,7 @@ async def test_each_request_leaves_once_however_its_answer_is_lost(
     }[action]  # fmt: skip
     operation = b"secretsmanager.UpdateSecretVersionStage" if action == "undo" else b"secretsmanager.PutSecretValue"
     with FaultProxy(stage.port) as proxy:
-        async with acting(proxy.port, timeout=1.0) as actuator:
+        async with acting(proxy.port, timeout=4.0) as actuator:
             plan = await actuator.plan(asked)
             proxy.become(mode, when=operation)
             sent: list[str] = []
@@ -362,7 +362,7 @@ async def test_each_request_leaves_once_however_its_answer_is_lost(
 async def test_a_place_that_refuses_the_connection_has_changed_nothing(stage: Stage, name: str) -> None:
     make(stage.port, name)
     with FaultProxy(stage.port) as proxy:
-        async with acting(proxy.port, timeout=1.0) as actuator:
+        async with acting(proxy.port, timeout=4.0) as actuator:
             plan = await actuator.plan(setting(name, client_secret=NEW))
             proxy.mode = Mode.REFUSE
             assert (await unsent(actuator, plan, plan.subjects[0])).result is Result.FAILED

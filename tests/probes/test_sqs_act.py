@@ -519,7 +519,7 @@ async def test_each_request_leaves_once_however_its_answer_is_lost(
     _, dead = stage.pair(name)
     stage.send(dead, "a")
     with FaultProxy(stage.port) as proxy:
-        async with acting(proxy.port, timeout=1.0) as actuator:
+        async with acting(proxy.port, timeout=4.0) as actuator:
             if action == "cancel-move":
                 stage.step = 0
                 stage.sqs.start_message_move_task(SourceArn=stage.arn(f"{name}-dlq"))
@@ -537,7 +537,7 @@ async def test_each_request_leaves_once_however_its_answer_is_lost(
 async def test_a_place_that_refuses_the_connection_has_changed_nothing(stage: Stage, name: str) -> None:
     stage.queue(name)
     with FaultProxy(stage.port) as proxy:
-        async with acting(proxy.port, timeout=1.0) as actuator:
+        async with acting(proxy.port, timeout=4.0) as actuator:
             plan = await actuator.plan(Request("purge", (name,)))
             proxy.mode = Mode.REFUSE
             outcome = await unsent(actuator, plan, plan.subjects[0])

@@ -353,7 +353,7 @@ FAULTS = {
 async def test_a_page_that_can_not_be_read_is_no_outage_and_heals(pages: Pages, make: Make, mode: Mode) -> None:
     pages.paths["/api/v2/summary.json"] = as_json(STATUSPAGE)
     with FaultProxy(pages.port) as proxy:
-        probe = make(proxy.port, timeout=1.5)
+        probe = make(proxy.port, timeout=4.0)
         first = await probe.read()
         proxy.mode = mode
         snapshot = await probe.read()

@@ -332,7 +332,7 @@ async def test_a_supervisord_that_was_replaced_between_two_readings_is_no_failur
 
 @pytest.mark.engine
 async def test_a_hanging_supervisord_costs_one_deadline(own_private: Supervisord, make: Make) -> None:
-    probe = make(own_private.url, timeout=0.5)
+    probe = make(own_private.url, timeout=3.0)
     await probe.read()
     with hung(own_private.process.pid):
         began = time.monotonic()
@@ -394,7 +394,7 @@ async def test_every_way_to_get_no_answer_has_its_name_and_heals(
     own_supervisord: Supervisord, make: Make, tmp_path: Path, mode: Mode, cause: Cause
 ) -> None:
     with FaultProxy(own_supervisord.folder / "s.sock", listen=tmp_path / "p.sock") as proxy:
-        probe = make(f"unix://{tmp_path}/p.sock", timeout=0.6)
+        probe = make(f"unix://{tmp_path}/p.sock", timeout=3.0)
         await probe.read()
         proxy.mode = mode
         found = (await failure_of(probe)).cause

@@ -592,7 +592,7 @@ async def test_a_supervisord_that_is_not_there_fails_and_nothing_is_sent(private
 
 @pytest.mark.engine
 async def test_a_supervisord_that_hangs_fails_and_nothing_is_sent(private: Supervisord) -> None:
-    actuator = actuator_of(private.url, timeout=0.4)
+    actuator = actuator_of(private.url, timeout=3.0)
     plan = await actuator.plan(Request("stop", ("web",)))
     sent: list[str] = []
     with hung(private.process.pid):

@@ -401,7 +401,7 @@ class TestReal:
         self, road: Way, host: systemd_stack.Host, act: dict[str, Any], arrives: bool
     ) -> None:
         host.systemctl("start", "oa-two")
-        actuator = road.actuator(timeout=1.5)
+        actuator = road.actuator(timeout=4.0)
         plan = await actuator.plan(Request("restart", ("oa-two",)))
         old = value(host, "oa-two", "InvocationID")
         road.becomes(act=act)
