@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from desk import words
-from tui import sharing, terminal, verb, wiring
+from tui import terminal, verb, wiring
 from tui.secrets import Secrets
 
 if TYPE_CHECKING:
@@ -53,10 +53,11 @@ def show(profile: str | None, as_json: bool) -> None:
     from desk.shared.presence import others
     from probes.base import ProbeError
     from probes.store.records import Records
+    from tui.sharing import system_of
 
     found = verb.profile_of(profile)
     line, secrets = _line(profile)
-    records = Records(line, sharing.system_of(found))
+    records = Records(line, system_of(found))
     try:
         records.open()
         streams = records.streams()
@@ -80,12 +81,14 @@ def show(profile: str | None, as_json: bool) -> None:
 
 
 def _line(profile: str | None) -> tuple[Line, Secrets]:
+    from tui.sharing import line_to
+
     found = verb.profile_of(profile)
     if not found.store:
         verb.refuse('opsroom: the profile names no store: write store = "env:OPSROOM_STORE" at its top')
     secrets = Secrets(os.environ)
     asyncio.run(secrets.prepare(wiring.references(found)))
-    return sharing.line_to(found.store, secrets, os.environ, f"opsroom/{os.getpid()}"), secrets
+    return line_to(found.store, secrets, os.environ, f"opsroom/{os.getpid()}"), secrets
 
 
 def _refuse(error: ProbeError, secrets: Secrets) -> None:
