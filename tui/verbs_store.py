@@ -49,7 +49,10 @@ def init(profile: str | None, only_print: bool) -> None:
 @verb.PROFILE
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def show(profile: str | None, as_json: bool) -> None:
-    """Is it there, what is in it, who is on this system now. Exit code 3 when it can't be reached."""
+    """Is it there, what is in it, who is on this system now.
+
+    Exit code 2 when it can't be used as the profile says, 3 when it can't be reached.
+    """
     from desk.shared.presence import others
     from probes.base import ProbeError
     from probes.store.records import Records
@@ -92,6 +95,9 @@ def _line(profile: str | None) -> tuple[Line, Secrets]:
 
 
 def _refuse(error: ProbeError, secrets: Secrets) -> None:
+    from probes.base import Cause
+
+    hopeless = {Cause.AUTH, Cause.DENIED, Cause.MISSING, Cause.VERSION}  # another try changes nothing
     hint = f" ({error.hint})" if error.hint else ""
     verb.complain(secrets.redact(f"opsroom: {error.message}{hint}"))
-    terminal.leave(terminal.EXIT_RETRY)
+    terminal.leave(terminal.EXIT_USAGE if error.cause in hopeless else terminal.EXIT_RETRY)
