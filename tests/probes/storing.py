@@ -13,6 +13,7 @@ from typing import Any
 from desk.clock import SystemClock
 from desk.codec import CodecError
 from desk.locks import FileLocks
+from desk.shared.file import CarriedFile
 from desk.shared.locks import SharedLocks
 from desk.shared.presence import Here
 from desk.shared.relay import Relay, Strand
@@ -108,6 +109,14 @@ class Session:
         found = [row.id for row in store.read(stream, most=1_000_000)]
         store.close()
         return found
+
+    def unsent(self, stream: str = "inbox") -> int:
+        """Records that it does not know to be in the store."""
+        file = CarriedFile.open(self.folder / f"{stream}.db")
+        try:
+            return file.waiting(file.last_store(stream), stream)
+        finally:
+            file.close()
 
     def close(self) -> None:
         """End the session."""

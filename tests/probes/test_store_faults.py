@@ -64,7 +64,7 @@ def pair(tmp_path: Path, server: Postgres, database: str, through: FaultProxy | 
             made.append(one)
         both = Pair(*made)
         both.ada.write("before")
-        wait_for(lambda: both.bob.read() == ["before"])
+        wait_for(lambda: both.bob.read() == ["before"] and not both.ada.unsent())
         yield both
 
 

@@ -197,7 +197,7 @@ def test_a_terminal_that_stops_reading_stops_nothing_else(tmp_path: Path) -> Non
         memory = app.memory()
         wanted = beat.count + 200
         app.wait_unread(lambda: beat.count > wanted)
-        assert beat.worst < 0.5
+        assert beat.worst < 2, "half of the stall: a loop that waits for the terminal has no beat at all"
         assert app.memory() - memory < 2 * 1024 * 1024
         seen = beat.count
         app.wait_until(lambda: any(f"beats={n};" in app.text for n in range(seen, beat.count + 1)), why="news")
