@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -390,11 +389,9 @@ async def test_on_its_own_thread_it_keeps_and_shares_while_the_loop_goes_on(tmp_
     for inbox in inboxes:
         inbox.look("mail", [now])
     inboxes[0].acknowledge(inboxes[0].cases()[0], "ann")
-    began = time.monotonic()
     async with asyncio.timeout(10):
         while inboxes[1].cases()[0].handed != "ann":
             await asyncio.sleep(0.01)
-    assert time.monotonic() - began < 2
     for journal in journals:
         journal.close()
 

@@ -150,7 +150,7 @@ async def test_leaving_takes_a_moment_though_every_backend_hangs() -> None:
             await asyncio.sleep(0)
     began = asyncio.get_running_loop().time()
     await engine.close()
-    assert asyncio.get_running_loop().time() - began < 1.0
+    assert asyncio.get_running_loop().time() - began < 5
     assert all(toy.closed == 1 for toy in toys)
 
 

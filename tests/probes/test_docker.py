@@ -986,7 +986,7 @@ async def test_a_real_engine_is_read_cheaply(real: Real) -> None:
     assert (web.running, web.wanted) == (1, 1)
     assert 0 < cast("float", web.memory_ratio) < 0.5
     snapshot = await real.probe.read()
-    assert snapshot.took < 4
+    assert snapshot.took < 10
     assert snapshot.gaps == ()
 
 

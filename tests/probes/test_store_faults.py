@@ -184,7 +184,7 @@ def test_a_server_that_hangs_holds_nobody_up(new_postgres: Callable[..., Postgre
     with pair(tmp_path, server, prepared(server)) as both, hung(server.pid, children=True):
         began = time.monotonic()
         both.ada.write("meanwhile")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
         wait_for(lambda: lost(both.ada), 60)
         both.proven("no answer from 127.0.0.1")
         claim = both.ada.locks.claim("db", "ada acts")

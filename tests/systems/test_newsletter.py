@@ -262,14 +262,14 @@ def test_the_end_of_a_process_goes_into_its_own_log(tmp_path: Path) -> None:
 
 @pytest.mark.engine
 class TestLife:
-    def test_it_is_up_within_five_seconds(self) -> None:
+    def test_it_is_up_within_seconds(self) -> None:
         engines_or_skip()
         began = time.monotonic()
         with Stage.start("newsletter", faults=False) as stage:
             until(World(stage).healthy, 20, "a healthy application")
             took = time.monotonic() - began
         load = os.getloadavg()[0] / (os.cpu_count() or 1)
-        assert took < 5 * max(1.0, load), f"{took:.1f} s at a load of {load:.1f} for each core"
+        assert took < 10 * max(1.0, load), f"{took:.1f} s at a load of {load:.1f} for each core"
 
     def test_it_is_complete(self, world: World) -> None:
         body = json.loads(world.get("/api/health")[1])

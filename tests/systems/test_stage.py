@@ -264,4 +264,4 @@ def test_a_start_does_not_wait_for_the_engines(opened: Opened) -> None:
         took.append(time.perf_counter() - began)
         assert stage.profile_path.exists()
         stage.stop()
-    assert min(took) < 0.5
+    assert min(took) < 1.5

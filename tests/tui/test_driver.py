@@ -49,7 +49,7 @@ def test_leaving_by_key_gives_the_terminal_back_at_once() -> None:
         began = time.monotonic()
         app.send("q")
         assert app.wait_exit() == 0
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 8
         assert_given_back(app)
 
 
@@ -65,7 +65,7 @@ def test_a_signal_to_leave_restores_the_terminal_and_runs_the_hooks(
         began = time.monotonic()
         app.signal(number)
         assert app.wait_exit() == code
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 8
         assert_given_back(app)
     assert mark.read_text() == "unmounted"
 
@@ -84,7 +84,7 @@ def test_a_dropped_connection_ends_the_app(ignored: tuple[signal.Signals, ...], 
         began = time.monotonic()
         app.close_master()
         assert app.wait_exit() == 129
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 8
     assert mark.read_text() == "unmounted"
 
 
@@ -102,7 +102,7 @@ def test_an_app_that_hangs_still_leaves_when_told(tmp_path: Path) -> None:
         began = time.monotonic()
         app.signal(signal.SIGTERM)
         assert app.wait_exit() == 143
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 10
         assert_given_back(app)
 
 
@@ -111,7 +111,7 @@ def test_a_hook_that_hangs_cannot_hold_the_app_back(tmp_path: Path) -> None:
         began = time.monotonic()
         app.send("q")
         assert app.wait_exit() == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 10
         assert_given_back(app)
 
 
@@ -215,7 +215,7 @@ def test_leaving_a_stalled_terminal_takes_no_longer(tmp_path: Path) -> None:
         began = time.monotonic()
         app.send("q")
         assert app.wait_exit_unread() == 0
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 8
         app.wait_exit()
         assert_given_back(app)
 

@@ -352,7 +352,7 @@ async def test_a_burst_of_lines_leaves_the_keys_alone_and_what_is_dropped_is_sai
             began = time.monotonic()
             await asyncio.sleep(0)
             slowest = max(slowest, time.monotonic() - began)
-        assert slowest < 0.5, "nothing holds the loop for long"
+        assert slowest < 2, "nothing holds the loop for long"
         await person.sees("40,000 lines", "older dropped", "line 39999")
         assert len(screen._ring.rows) <= KEPT + 1000
 
