@@ -9,7 +9,7 @@ WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test engines terminals alone safety soak bench pictures clean
+.PHONY: help demo check test engines terminals alone safety soak bench pictures manual single clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,12 @@ bench: $(STAMP) ## speed, beside pg_activity, glances and htop in one run; write
 
 pictures: $(STAMP) ## the README's pictures, from the running demo
 	$(BIN)/python -m screenshots.take
+
+manual: $(STAMP) ## docs/manual, out of the code
+	@$(BIN)/opsroom manual --write docs/manual
+
+single: $(STAMP) ## dist/opsroom.pyz: everything in one file, for a machine without internet
+	$(BIN)/shiv --quiet --console-script opsroom --output-file dist/opsroom.pyz '.[web]'
 
 clean: ## remove what was installed and made here
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .hypothesis

@@ -21,10 +21,11 @@ from probes.base import SECRETIVE, hide_password
 from tui import tapes, terminal, wiring
 from tui.kinds import Kinds
 from tui.secrets import Secrets
-from tui.verb import PROFILE, UNWRITABLE, chosen, complain, profile_of, refuse, say, speechless, whereabouts
+from tui.verb import PROFILE, UNWRITABLE, chosen, complain, profile_of, refuse, say, speechless, version, whereabouts
 from tui.verbs_approve import approve
 from tui.verbs_check import check
 from tui.verbs_incident import incident
+from tui.verbs_manual import manual
 from tui.verbs_notify import notify
 from tui.verbs_replay import replay
 from tui.verbs_report import report
@@ -37,15 +38,6 @@ from tui.verbs_wall import wall
 if TYPE_CHECKING:
     from desk.audit import Chronicle
     from tui.room import FaultSwitch
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # slow to load; only `info` asks
-
-    try:
-        return version("opsroom")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 class _Verbs(click.Group):
@@ -173,6 +165,7 @@ def init(file: Path | None) -> None:
 main.add_command(approve)
 main.add_command(check)
 main.add_command(incident)
+main.add_command(manual)
 main.add_command(notify)
 main.add_command(replay)
 main.add_command(report)
@@ -333,7 +326,7 @@ def info() -> None:
     """Version and every path that is read or written."""
     places = whereabouts()
     rows = [
-        ("version", f"{_version()}, Python {sys.version.split()[0]}"),
+        ("version", f"{version()}, Python {sys.version.split()[0]}"),
         ("your profiles", f"{places.user}/*.toml"),
         ("the machine's profiles", f"{places.site}/*.toml"),
         ("your preferences", str(places.preferences)),

@@ -19,6 +19,16 @@ UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EI
 """What a write says to an output that takes nothing."""
 
 
+def version() -> str:
+    """Of Opsroom, as it was installed; "unknown" when it was not."""
+    from importlib.metadata import PackageNotFoundError, version  # slow to load; only `info` asks
+
+    try:
+        return version("opsroom")
+    except PackageNotFoundError:
+        return "unknown"
+
+
 def whereabouts() -> Places:
     """Where everything lies for this environment."""
     return Places.of(os.environ)
