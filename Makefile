@@ -59,6 +59,7 @@ manual: $(STAMP) ## docs/manual, out of the code
 	@$(BIN)/opsroom manual --write docs/manual
 
 single: $(STAMP) ## dist/opsroom.pyz: everything in one file, for a machine without internet
+	@mkdir -p dist
 	$(BIN)/shiv --quiet --console-script opsroom --output-file dist/opsroom.pyz '.[web]'
 
 clean: ## remove what was installed and made here

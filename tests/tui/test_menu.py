@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from probes.docker.act_prune import PRUNE, REMOVE_IMAGE, REMOVE_VOLUME
 from tests.toys import room
+from tests.tui.test_screens import sitting
+from tui.screens.prompt import Prompt
 from tui.screens.sheet import Menu, looks_menu
 
 
@@ -26,3 +28,15 @@ def test_the_looks_that_suit_a_row_stand_first() -> None:
     shop = room("one")
     assert [one.key for one in looks_menu(shop, "one", "thing 1")._lines(80)] == ["logs", "sizes"]
     assert [one.key for one in looks_menu(shop, "one", "thing 1", ("sizes",))._lines(80)] == ["sizes", "logs"]
+
+
+async def test_enter_on_nothing_leaves_the_line_to_be_mended() -> None:
+    async with sitting() as person:
+        await person.press("colon")
+        await person.sees("restart, run")
+        await person.press(*"zzz")
+        await person.sees("nothing of that name")
+        await person.press("enter")
+        await person.until(lambda: isinstance(person.app.focused, Prompt) and person.app.focused.value == "zzz", "zzz")
+        await person.press("ctrl+u")
+        await person.sees("restart, run")

@@ -163,11 +163,14 @@ class Menu(Sheet):
         self._whole.display = bool(height)
         self._whole.show(texts.get(self._view.cursor or "", []))
 
-    def _shown(self, width: int) -> list[Line]:
+    def _found(self) -> Sequence[tuple[str, str, str]]:
         wanted = self._typed.lower().split()
         found = [item for item in self._items if all(word in " ".join(item).lower() for word in wanted)]
         found.sort(key=lambda item: not all(word in item[1].lower() for word in wanted))  # a name before mere words
-        found = [*self._more, *found]
+        return [*self._more, *found]
+
+    def _shown(self, width: int) -> list[Line]:
+        found = self._found()
         if not found:
             return [line(dim("nothing of that name; Esc goes back"))]
         room = max(width - _NAME - 2, 0)
@@ -177,7 +180,10 @@ class Menu(Sheet):
         """Typing begins at once."""
         super().on_mount()
         early, self._early = self._early, ""
-        self.ask("type to narrow down; ↑ ↓ Enter, Esc back", early, self._narrow, self._done, self._leave, _COMMAND)
+        self._type(early)
+
+    def _type(self, text: str) -> None:
+        self.ask("type to narrow down; ↑ ↓ Enter, Esc back", text, self._narrow, self._done, self._leave, _COMMAND)
 
     def _narrow(self, text: str) -> None:
         self._typed = text
@@ -186,8 +192,10 @@ class Menu(Sheet):
         self.draw()
 
     def _done(self, text: str) -> None:
-        del text
-        self.action_choose()
+        if self._found():
+            self.action_choose()
+        else:
+            self.call_after_refresh(self._type, text)  # nothing can be chosen: what was typed is mended
 
     def _leave(self) -> None:
         self.leave()
