@@ -34,7 +34,7 @@ test: $(STAMP) ## everything: check, then every test on real engines; all of it,
 	$(MAKE) --keep-going check engines terminals alone
 
 engines: $(STAMP)
-	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=25 \
 		-m '(engine or docker or systemd) and not (alone or terminal or kubernetes)'
 
 terminals: $(STAMP)

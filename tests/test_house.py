@@ -564,6 +564,19 @@ def test_the_map_names_every_room_and_no_file_that_is_not_there() -> None:
     assert [path for path in paths if not (ROOT / path).exists() and "memcached" not in path] == []
 
 
+def test_every_link_of_the_papers_leads_to_a_file() -> None:
+    papers = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "contrib").rglob("*.md")]
+    links = {
+        (str(paper.relative_to(ROOT)), target)
+        for paper in papers
+        for target in re.findall(r"\]\((?!https?://)([^)#\s]+)", paper.read_text("utf-8"))
+    }
+    assert len(links) > 50
+    assert [
+        (paper, target) for paper, target in sorted(links) if not (ROOT / paper).parent.joinpath(target).exists()
+    ] == []
+
+
 def test_the_readme_shows_keys_that_exist() -> None:
     keys = re.search(r"^## Keys\n(.*?)^## ", text_of("README.md"), re.MULTILINE | re.DOTALL)
     assert keys is not None
