@@ -72,7 +72,8 @@ def _serve(profile: Profile, spec: dict[str, object], path: Path | None, port: i
         refuse(f"opsroom: {path or f'port {port}'} can't be listened on: {(error.strerror or str(error)).lower()}")
     gate = Gate([given] if given else _origins(sock))
     named = [reference for target in profile.targets for _, reference in references(target.settings)] + [profile.store]
-    environ = server.environment(os.environ, named, Path(__file__).resolve().parent.parent)
+    ssh = any(getattr(target.settings, "ssh", None) for target in profile.targets)
+    environ = server.environment(os.environ, named, Path(__file__).resolve().parent.parent, ssh)
     told = server.Server(gate, spec, environ)
     try:
         server.run(told, sock, lambda: _tell(gate, given or _origins(sock)[0]))

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -26,8 +27,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tui.cli import main
 from tui.keys import KEYS, Keymap
 from tui.serve import server as serving
-from tui.serve.gate import SESSIONS, Gate, origin_of
+from tui.serve.gate import CROWD, SESSIONS, Gate, origin_of
 from tui.serve.server import Server, accepted, environment, on_loopback, on_path
+from tui.serve.viewer import UNSEEN, Press
 
 ROOT = Path(__file__).resolve().parents[2]
 GONE = 5.0
@@ -71,10 +73,13 @@ class Served:
 
 
 async def heard(page: ClientConnection, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The first thing a page hears of which this is true."""
+    """The first thing a page hears of which this is true; it tells of each picture that it has seen it."""
     async with asyncio.timeout(30):
         while True:
             said: dict[str, Any] = json.loads(await page.recv())
+            if "lines" in said:
+                with suppress(ConnectionClosed):
+                    await page.send(json.dumps({"seen": True}))
             if true(said):
                 return said
 
@@ -239,6 +244,26 @@ async def test_who_says_nothing_is_not_waited_for(tmp_path: Path, monkeypatch: p
         assert where.server.gate.knocking == 0
 
 
+async def test_of_a_crowd_that_says_nothing_the_newest_are_cut_and_who_is_inside_does_not_notice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "PATIENCE", 300.0)
+    async with served(tmp_path) as where:
+        inside = await where.enter()
+        await heard(inside, lambda said: "lines" in said)
+        port = int(where.origin.rpartition(":")[2])
+        crowd = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CROWD + 20)]
+        for reader, _ in crowd[-20:]:
+            with suppress(ConnectionError):
+                assert await asyncio.wait_for(reader.read(), 30) == b""
+        await until(lambda: where.server.gate.crowd == CROWD, "the others may stay")
+        await heard(inside, lambda said: "lines" in said)
+        for _, writer in crowd:
+            writer.close()
+        await until(lambda: where.server.gate.crowd == 1, "the crowd is gone")
+        await heard(await where.enter(), lambda said: "lines" in said)
+
+
 async def test_every_answer_forbids_what_a_page_could_load_from_elsewhere(tmp_path: Path) -> None:
     async with served(tmp_path) as where:
         for path in ("/", "/page.js", "/page.css", "/download/x", "/page/../server.py", "/?token=x"):
@@ -280,11 +305,15 @@ def test_the_page_names_no_other_address_and_can_neither_send_nor_open() -> None
         ({"size": [1, 10**9]}, {"size": [40, 150]}),
         ({"size": [80.5, True]}, {}),
         ({"size": "80"}, {}),
+        ({"seen": True, "open": "x"}, {"seen": True}),
+        ({"seen": 10**9}, {}),
         ({"profile": "/etc/passwd"}, {}),
         ({}, {}),
     ],
 )
-def test_a_page_can_say_a_size_and_a_key_and_nothing_else(said: dict[str, Any], told: dict[str, Any]) -> None:
+def test_a_page_can_say_a_size_a_key_and_that_it_has_seen_and_nothing_else(
+    said: dict[str, Any], told: dict[str, Any]
+) -> None:
     assert accepted(said) == told
 
 
@@ -319,6 +348,43 @@ async def test_a_room_to_look_around_in_opens_what_it_shows(tmp_path: Path) -> N
         await heard(page, lambda said: "SERVICES" in text_of(said))
         await page.send(json.dumps({"key": "1"}))
         await heard(page, lambda said: "http" in text_of(said) and "back" in text_of(said))
+
+
+async def test_a_slow_page_gets_the_newest_picture_and_never_a_queue_of_old_ones(tmp_path: Path) -> None:
+    async with served(tmp_path) as where:
+        page = await where.enter()
+        for _ in range(UNSEEN):
+            assert "lines" in json.loads(await asyncio.wait_for(page.recv(), 30))
+        with pytest.raises(TimeoutError):  # its clock has gone on, and it beats
+            await asyncio.wait_for(page.recv(), 3)
+        await page.send(json.dumps({"seen": True}))
+        assert "lines" in json.loads(await asyncio.wait_for(page.recv(), 30))
+
+
+def test_what_is_pressed_waits_for_the_page_and_is_then_the_newest_alone() -> None:
+    source, into = os.pipe()
+    with open(source, "rb") as told, open(into, "wb") as out:
+        press = Press(out)
+
+        def hears() -> dict[str, Any]:
+            assert select.select([told], [], [], 30)[0]
+            said: dict[str, Any] = json.loads(told.readline())
+            return said
+
+        press.beat()
+        assert hears() == {"lines": {}}, "a sign of life"
+        press.show((2, 1), [[("a1", "", "", 0, 2)]])
+        assert hears() == {"size": [2, 1], "lines": {"0": [["a1", "", "", 0, 2]]}}
+        for text in ("a2", "a3"):
+            press.beat()
+            press.show((2, 1), [[(text, "", "", 0, 2)]])
+        assert not select.select([told], [], [], 0.5)[0], "two are on their way"
+        press.seen()
+        assert hears() == {"lines": {"0": [["a3", "", "", 0, 2]]}}
+        for _ in range(9):
+            press.seen()
+        assert not select.select([told], [], [], 0.5)[0], "nothing is new"
+        press.close()
 
 
 def text_of(said: dict[str, Any]) -> str:
@@ -435,12 +501,12 @@ def alive(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`opsroom serve` in a process of its own, and the address it printed."""
-    spec_of(folder)
+def opened(folder: Path, profile: str = PROFILE, **more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`opsroom serve` in a process of its own, and the address it printed; `more` is in its environment."""
+    (folder / "play.toml").write_text(profile)
     process = subprocess.Popen(
         [sys.executable, "-m", "tui", "serve", str(folder / "play.toml"), "--wall"],
-        cwd=ROOT, env=surroundings(folder) | {"LD_PRELOAD": ""}, stdout=subprocess.PIPE, text=True,
+        cwd=ROOT, env=surroundings(folder) | {"LD_PRELOAD": ""} | more, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
     try:
@@ -470,6 +536,17 @@ async def test_a_program_gets_places_and_what_the_profile_names_and_nothing_else
             "PATH": os.environ["PATH"], "OPSROOM_HOME": str(tmp_path / "home"), "PLAY_KEY": "ticket-4711",
             "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1",
         }  # fmt: skip
+
+
+@pytest.mark.parametrize("ssh", ["", 'ssh = "web-1"'], ids=["this machine", "another machine"])
+async def test_the_agent_of_a_person_is_for_a_profile_that_goes_to_other_machines(tmp_path: Path, ssh: str) -> None:
+    host = f"\n[host.there]\n{ssh}\nevery = 3600\n"
+    with opened(tmp_path, PROFILE + host, SSH_AUTH_SOCK="/nowhere/agent") as (process, address):
+        page = await come_to(address)
+        await heard(page, lambda said: "lines" in said)
+        (program,) = programs(process.pid)
+        assert ("SSH_AUTH_SOCK" in program.environ()) is bool(ssh)
+        await page.close()
 
 
 async def test_the_token_stands_in_the_first_line_and_nowhere_else(tmp_path: Path) -> None:
@@ -569,6 +646,13 @@ def test_a_socket_that_somebody_left_is_replaced_and_one_in_use_or_no_socket_is_
             on_path(path)
     with on_path(path) as again:
         assert again.getsockname() == str(path)
+    with on_path(path) as stuck:
+        stuck.listen(0)
+        with socket.socket(socket.AF_UNIX) as waiting:
+            waiting.setblocking(False)
+            waiting.connect(str(path))  # the queue is full, and nobody takes anything from it
+            with pytest.raises(FileExistsError, match="somebody listens"):
+                on_path(path)
     path.unlink()
     path.write_text("mine")
     with pytest.raises(FileExistsError, match="something else"):

@@ -160,3 +160,14 @@ async def test_a_page_says_that_it_is_not_live_and_comes_back_by_itself(tmp_path
         await page.sees(lambda text: "ended" in text, "that it has ended")
         await page.press("x")
         await page.sees(lambda text: "ended" not in text and "SERVICES" in text, "the wall again")
+
+
+async def test_a_picture_that_has_stood_still_is_called_old_until_it_moves_again(tmp_path: Path) -> None:
+    async with served(tmp_path) as where, browser(tmp_path / "browser") as page:
+        await page.do("Page.navigate", url=f"{where.origin}/#{where.server.gate.token}")
+        await page.sees(lambda text: "SERVICES" in text, "the wall")
+        (stuck,) = programs()
+        stuck.suspend()  # its connection is well, and answers
+        await page.sees(lambda text: "NOT LIVE: nothing has come for" in text, "that it is old")
+        stuck.resume()
+        await page.sees(lambda text: "NOT LIVE" not in text and "SERVICES" in text, "the wall as it is now")

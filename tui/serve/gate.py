@@ -19,6 +19,9 @@ SESSIONS: Final = 4
 KNOCKING: Final = 8
 """Sockets that may be open without having shown a token yet."""
 
+CROWD: Final = 64
+"""Connections that may be open in all: each costs a file, and a process has not many."""
+
 _BYTES: Final = 16
 """Of a token: 128 bits."""
 
@@ -33,6 +36,8 @@ class Gate:
         self.token = token or secrets.token_urlsafe(_BYTES)
         self.inside = 0
         self.knocking = 0
+        self.crowd = 0
+        """Connections that are open, whatever they want."""
 
     def refusal(self, hosts: Sequence[str], origins: Sequence[str], socket: bool) -> str:
         """Why a request is refused, by its Host and Origin headers; empty when it isn't.

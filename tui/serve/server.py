@@ -1,7 +1,7 @@
 """The server: three files and a socket, view only; behind each socket one program, which ends with it.
 
 It has no address but loopback or a private socket, no upload, no download and nothing to open. What comes from a page
-is a token, a size, or the name of a key; everything else is dropped.
+is a token, a size, the name of a key, or that a picture was seen; everything else is dropped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from websockets.http11 import Request, Response
 
 from probes import exec as door
 from probes.base import ProbeError
-from tui.serve.gate import KNOCKING, SESSIONS, Gate
+from tui.serve.gate import CROWD, KNOCKING, SESSIONS, Gate
 from tui.serve.viewer import KEYS, NARROWEST, WIDEST
 
 PATIENCE: Final = 5.0
@@ -69,6 +69,24 @@ _HEADERS: Final = {
 _SEATS: Final = f"all {SESSIONS} places are taken; this page tries again by itself"
 
 
+class _Guest(ServerConnection):
+    """A connection from outside; of too many the newest are cut, so that nobody inside suffers from them."""
+
+    gate: Gate
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count it."""
+        super().connection_made(transport)
+        self.gate.crowd += 1
+        if self.gate.crowd > CROWD:
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        self.gate.crowd -= 1
+        super().connection_lost(exc)
+
+
 class Server:
     """Lets viewers in, each with a program of its own."""
 
@@ -85,9 +103,10 @@ class Server:
         quiet.propagate = False
         quiet.setLevel(logging.CRITICAL + 1)  # what pages say is never logged: the token is part of it
         self._listener = await serve(
-            self._session, sock=sock, process_request=self._request, compression=None, server_header=None,
+            self._session, sock=sock, process_request=self._request, server_header=None,
             max_size=_MESSAGE, max_queue=16, open_timeout=PATIENCE, close_timeout=PARTING,
             ping_interval=ALIVE[0], ping_timeout=ALIVE[1], logger=quiet,
+            create_connection=type("Guest", (_Guest,), {"gate": self.gate}),
         )  # fmt: skip
 
     async def close(self) -> None:
@@ -172,14 +191,14 @@ class Server:
 
 
 async def _pictures(out: asyncio.StreamReader, connection: ServerConnection) -> None:
-    """What the program draws, to the page; a page that is slow gets what is newest when it is ready."""
+    """What the program draws, to the page."""
     with suppress(ConnectionClosed, ValueError):
         while line := await out.readline():
             await connection.send(line.decode("utf-8", "replace").rstrip("\n"))
 
 
 async def _keys(connection: ServerConnection, into: asyncio.StreamWriter) -> None:
-    """What the page says, to the program: sizes and keys, and nothing else."""
+    """What the page says, to the program: sizes, keys, that it has seen a picture, and nothing else."""
     with suppress(ConnectionClosed, ConnectionError):
         async for message in connection:
             if said := accepted(_understood(message)):
@@ -203,6 +222,8 @@ def accepted(said: Mapping[str, Any]) -> dict[str, Any]:
     ({'key': 'q'}, {'size': [80, 24]}, {})
     """
     key, size = said.get("key"), said.get("size")
+    if said.get("seen") is True:
+        return {"seen": True}
     if isinstance(key, str) and (key in KEYS or (len(key) == 1 and key.isprintable())):
         return {"key": key}
     if isinstance(size, list) and len(size) == 2 and all(type(one) is int for one in size):
@@ -274,11 +295,14 @@ def _clear(path: Path) -> None:
     if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid():
         raise FileExistsError(17, "there is something else of that name")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+        trial.setblocking(False)  # one who hangs there with a full queue holds nobody up
         try:
             trial.connect(str(path))
         except ConnectionRefusedError:
             path.unlink()
             return
+        except BlockingIOError:
+            pass
     raise FileExistsError(17, "somebody listens there already")
 
 
@@ -287,9 +311,16 @@ def run(server: Server, sock: socket.socket, ready: Callable[[], None]) -> None:
     asyncio.run(_run(server, sock, ready))
 
 
+def _heed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Tell of our own mistakes; that nobody more could be let in would be told a hundred times a second."""
+    if not str(context.get("message")).startswith("socket.accept()"):
+        loop.default_exception_handler(context)
+
+
 async def _run(server: Server, sock: socket.socket, ready: Callable[[], None]) -> None:
     enough = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_heed)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, partial(enough.set))
     await server.start(sock)
@@ -300,13 +331,14 @@ async def _run(server: Server, sock: socket.socket, ready: Callable[[], None]) -
         await server.close()
 
 
-def environment(environ: Mapping[str, str], references: Sequence[str], home: Path) -> dict[str, str]:
+def environment(environ: Mapping[str, str], references: Sequence[str], home: Path, ssh: bool = False) -> dict[str, str]:
     """All that a viewer's program gets of the environment: where things lie, and what the profile refers to by name.
 
-    `references` are those of the profile ("env:DATABASE_URL"); `home` is where our own packages lie.
+    `references` are those of the profile ("env:DATABASE_URL"); `home` is where our own packages lie; `ssh` is true
+    where the profile goes to other machines with the keys of the person's agent.
     """
     named = [one.removeprefix("env:") for one in references if one.startswith("env:")]
-    kept = {name: environ[name] for name in (*_WHERE, *named) if name in environ}
+    kept = {name: environ[name] for name in (*_WHERE, *(_OF_SSH if ssh else ()), *named) if name in environ}
     return kept | {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -316,3 +348,5 @@ _WHERE: Final = (
     "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE",
 )  # fmt: skip
 """Names of places; none of them is a secret."""
+_OF_SSH: Final = ("SSH_AUTH_SOCK", "KRB5CCNAME")
+"""Where the person's agent and tickets are."""

@@ -1,7 +1,7 @@
 """The program behind one page: an app for looking only, drawn into lines of text, and gone when its pipe closes.
 
-What it is to show comes as the first line of its input, and then sizes and keys, a JSON object a line. What it draws
-goes out the same way: the lines that changed, each a list of [text, ink, ground, looks, cells].
+What it is to show comes as the first line of its input, and then sizes, keys and that a picture was seen, a JSON object
+a line. What it draws goes out the same way: the lines that changed, each a list of [text, ink, ground, looks, cells].
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ KEYS: Final[Mapping[str, str]] = {
 NARROWEST: Final = (40, 10)
 WIDEST: Final = (400, 150)
 """Columns and lines that a page may have."""
+
+UNSEEN: Final = 2
+"""Pictures that may be on their way: a page that is slow gets the next one when it has seen one of these."""
 
 _BOLD, _DIM, _SLANTED, _UNDERLINED = 1, 2, 4, 8
 _RUN: Final = re.compile(r"[ -~]+|([^ -~])\1*")
@@ -59,13 +62,15 @@ def pieces(strip: Strip) -> list[Piece]:
 
 
 class Press:
-    """Writes pictures in a thread of its own: what is newest when the reader is ready, and only what differs."""
+    """Writes pictures in a thread of its own: what is newest when the page is ready for it, and only what differs."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
         self._news = threading.Condition()
         self._newest: tuple[tuple[int, int], list[list[Piece]]] | None = None
         self._over = False
+        self._unseen = 0
+        self._beating = False
         self._shown: list[list[Piece]] = []
         self._size = (0, 0)
         self._thread = threading.Thread(target=self._run, name="press", daemon=True)
@@ -77,6 +82,18 @@ class Press:
             self._newest = size, lines
             self._news.notify()
 
+    def seen(self) -> None:
+        """The page has drawn a picture and can take another."""
+        with self._news:
+            self._unseen = max(0, self._unseen - 1)
+            self._news.notify()
+
+    def beat(self) -> None:
+        """The app lives, whether anything has changed or not: a page that hears nothing calls its picture old."""
+        with self._news:
+            self._beating = True
+            self._news.notify()
+
     def close(self) -> None:
         """Write no more."""
         with self._news:
@@ -84,16 +101,23 @@ class Press:
             self._news.notify()
 
     def _run(self) -> None:
-        while (picture := self._next()) is not None:
+        while (said := self._next()) is not None:
             with suppress(OSError, ValueError):
-                self._out.write(json.dumps(self._changes(*picture), separators=(",", ":")).encode() + b"\n")
+                self._out.write(json.dumps(said, separators=(",", ":")).encode() + b"\n")
                 self._out.flush()
 
-    def _next(self) -> tuple[tuple[int, int], list[list[Piece]]] | None:
+    def _next(self) -> dict[str, Any] | None:
+        """What is to be said next, once there is something and the page is ready for it; None: it is over."""
         with self._news:
-            self._news.wait_for(lambda: self._newest is not None or self._over)
-            picture, self._newest = self._newest, None
-            return None if self._over else picture
+            self._news.wait_for(self._ready)
+            if self._over:
+                return None
+            picture, self._newest, self._beating = self._newest, None, False
+            self._unseen += 1
+        return self._changes(*picture) if picture is not None else {"lines": {}}
+
+    def _ready(self) -> bool:
+        return self._over or (self._unseen < UNSEEN and (self._beating or self._newest is not None))
 
     def _changes(self, size: tuple[int, int], lines: list[list[Piece]]) -> dict[str, Any]:
         before, self._shown = self._shown if size == self._size else [], lines

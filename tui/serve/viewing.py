@@ -34,6 +34,9 @@ READ_ONLY: Final = "read-only: this is a view in a browser, and nothing can be d
 _GRACE: Final = 1.0
 """Seconds from the end of the page to the end of the program, however it hangs."""
 
+_BEAT: Final = 1.0
+"""Seconds between two signs of life."""
+
 _FIRST: Final = (120, 36)
 """Columns and lines until the page has said how many it has."""
 
@@ -62,6 +65,7 @@ class PageDriver(Driver):
     def start_application_mode(self) -> None:
         """Begin to listen."""
         self._resize(self._size or _FIRST)
+        self._app.set_interval(_BEAT, self.press.beat)
         threading.Thread(target=self._listen, name="page", daemon=True).start()
 
     def disable_input(self) -> None:
@@ -92,6 +96,8 @@ class PageDriver(Driver):
         if "size" in said:
             columns, lines = said["size"]
             self._resize((int(columns), int(lines)))
+        elif "seen" in said:
+            self.press.seen()
         elif (key := str(said.get("key", ""))) in KEYS:
             self.send_message(events.Key(KEYS[key], None))
         elif len(key) == 1:

@@ -5,11 +5,14 @@ const LEVELS = "▁▂▃▄▅▆▇█";
 const NAMED = new Set(["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Enter", "Escape", "Tab", "Backspace",
   "Delete", "PageUp", "PageDown", "Home", "End"]);
 const AGAIN = 2; // seconds until the next try
+const SILENT = 4; // seconds without a word, after which a picture is called old
+const GIVEN_UP = 20; // and after which another connection is tried
 
 const screen_ = document.getElementById("screen");
 const words = document.getElementById("words");
 let socket = null;
 let ended = false;
+let heard = 0; // when the last word came
 
 // The token leaves the address at once; it stays with this tab, for a reload.
 if (location.hash.length > 1) {
@@ -74,33 +77,62 @@ function draw(said) {
     if (row) row.replaceChildren(...line.map((one) => piece(one, one[4])));
   }
   words.textContent = "";
+  screen_.style.opacity = "";
+}
+
+function old(why) {
+  words.textContent = why;
+  screen_.style.opacity = "0.4";
 }
 
 function open() {
+  const mine = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket`);
   let told = "";
   let again = AGAIN;
+  socket = mine;
   ended = false;
-  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket`);
-  socket.onopen = () => {
+  heard = performance.now();
+  mine.onopen = () => {
     say({ token: sessionStorage.getItem("token") || "" });
     say({ size: size() });
   };
-  socket.onmessage = (event) => {
+  mine.onmessage = (event) => {
+    if (mine !== socket) return;
     const said = JSON.parse(event.data);
-    if (said.lines) draw(said);
+    heard = performance.now();
+    if (said.lines) {
+      draw(said);
+      say({ seen: true });
+    }
     if (said.words) {
       told = said.words;
       again = said.again || 0;
     }
   };
-  socket.onclose = () => {
-    words.textContent = told || "NOT LIVE: the connection is lost; what is shown is old. Trying again";
-    screen_.style.opacity = "0.4";
+  mine.onclose = () => {
+    if (mine !== socket) return;
+    socket = null;
+    old(told || "NOT LIVE: the connection is lost; what is shown is old. Trying again");
     ended = again === 0;
     if (!ended) setTimeout(open, again * 1000);
   };
-  socket.addEventListener("message", () => { screen_.style.opacity = ""; }, { once: true });
 }
+
+// A connection may be dead and nobody says so: after a sleep, behind a tunnel. The program beats once a second.
+function watch() {
+  const silence = (performance.now() - heard) / 1000;
+  if (socket === null || silence < SILENT) return;
+  const shown = screen_.children.length > 0;
+  old(shown ? `NOT LIVE: nothing has come for ${Math.floor(silence)} s; what is shown is old` : "the view is being opened");
+  if (silence < GIVEN_UP) return;
+  const dead = socket;
+  socket = null; // its end is waited for by nobody
+  dead.close();
+  open();
+}
+
+setInterval(watch, 500);
+document.addEventListener("visibilitychange", watch);
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
