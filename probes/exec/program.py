@@ -87,7 +87,7 @@ class _Child:
         if not self.is_over:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-        for fd in (1, 2):  # a child of its own that escaped may hold the other ends for ever
+        for fd in (0, 1, 2):  # a child of its own that escaped may hold the other ends for ever
             pipe = self._transport.get_pipe_transport(fd)
             if pipe is not None:
                 pipe.close()
@@ -97,7 +97,9 @@ class _Child:
         return self.is_over
 
 
-async def _start(argv: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None = None) -> _Child:
+async def _start(
+    argv: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None = None, held: bool = False
+) -> _Child:
     still = [one for one in _left.pop(argv[0], ()) if not one.is_over]
     if still:
         _left[argv[0]] = still
@@ -109,7 +111,7 @@ async def _start(argv: Sequence[str], env: Mapping[str, str] | None, cwd: Path |
             loop.subprocess_exec(
                 lambda: asyncio.subprocess.SubprocessStreamProtocol(limit=_CHUNK, loop=loop),
                 *argv,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE if held else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env=_environment(env),
@@ -184,12 +186,14 @@ async def run(
     return Ran(code, out, err, cut)
 
 
-async def lines(argv: Sequence[str], env: Mapping[str, str] | None = None) -> AsyncGenerator[bytes, None]:
+async def lines(
+    argv: Sequence[str], env: Mapping[str, str] | None = None, *, held: bool = False
+) -> AsyncGenerator[bytes, None]:
     """Stream a program's output line by line until it ends or the iterator is closed, which kills it.
 
-    Of a line longer than `LONGEST` only the beginning is kept.
+    Of a line longer than `LONGEST` only the beginning is kept. `held`: its input stays open, and ends when we do.
     """
-    child = await _start(argv, env)
+    child = await _start(argv, env, held=held)
     try:
         rest = b""
         while chunk := await child.out.read(_CHUNK):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import fcntl
 import itertools
 import os
 import re
@@ -17,9 +18,11 @@ import secrets
 import shlex
 import shutil
 import signal
+import stat
 import tempfile
+import time
 import weakref
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +31,17 @@ from typing import Annotated, Final
 from probes.base import Cause, ProbeError, SafeText, Shape
 from probes.exec import program
 from probes.exec.program import Ran
-from probes.exec.ssh_words import NotBegun, SessionsFull, login_failed, session_failed
+from probes.exec.ssh_words import (
+    NotBegun,
+    SessionsFull,
+    detour_failed,
+    jumps_of,
+    key_has_changed,
+    login_failed,
+    session_failed,
+    silent,
+    went_by_detour,
+)
 
 __all__ = ["Destination", "Line", "NotBegun", "Way"]
 
@@ -58,17 +71,25 @@ _CONNECTION: Final = {
     "RequestTTY": "no", "Tunnel": "no", "Compression": "yes", "LogLevel": "INFO", "StreamLocalBindMask": "0177",
 }  # fmt: skip
 """What must be so, whatever the person's configuration says; keys, hosts, jumps and their checks stay theirs."""
+_HEARD: Final = {"ControlMaster": "no", "ControlPath": "none", "ControlPersist": "no"}
+"""A login for its complaints alone: nothing of it is kept."""
 _PASSED: Final = ("KRB5CCNAME", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CONFIG_FILE",
                   "AWS_SHARED_CREDENTIALS_FILE")  # fmt: skip
 """What a login, or a ProxyCommand of the person's configuration, may need besides."""
 _FIXED: Final = ("LC_ALL=C", "TZ=UTC", "SYSTEMD_PAGER=", "SYSTEMD_COLORS=0")
 """What every program there finds in its environment."""
 _WHOLE: Final = 'echo M; echo M >&2; (S); c=$?; echo; echo M $c; exit "$c"'
-_STREAM: Final = 'echo M; exec "$@"'
+_STREAM: Final = (
+    'echo M; exec 3<&0; "$@" </dev/null 3<&- & p=$!; { cat <&3; kill "$p"; } >/dev/null 2>&1 & '
+    'c=$!; wait "$p"; e=$?; kill "$c"; exit "$e"'
+)
+"""A stream ends with whoever reads it: its input is ours, and ends when we do. sshd alone would let it wait on."""
 _SOCKET: Final = re.compile(r"/[A-Za-z0-9_./@+-]{1,200}")
 """Paths of sockets there: ssh takes a colon for a separator."""
 _SHORT: Final = 60
 """Letters of our folder's path: a socket's may have 107, and ssh adds some while it makes one."""
+_PREFIX: Final = "opsroom-ssh-"
+"""How the names of such folders begin."""
 _MASTER: Final = re.compile(rb"pid=(\d{1,10})")
 
 _numbers = itertools.count(1)
@@ -135,11 +156,12 @@ class Line:
         """Stream a program's output line by line until it ends or the iterator is closed."""
         mark = f"opsroom-{secrets.token_hex(8)}"
         begun = False
-        async with aclosing(program.lines(self._argv(_command(_STREAM.replace("M", mark), words)))) as every:
+        argv = self._argv(_command(_STREAM.replace("M", mark), words))
+        async with aclosing(program.lines(argv, held=True)) as every:
             async for one in every:
                 if begun:
                     yield one
-                begun = begun or one.rstrip() == mark.encode()
+                begun = begun or one.rstrip().endswith(mark.encode())
         if not begun:
             raise ProbeError(Cause.CLOSED_EARLY, f"{self.destination} did not begin to tell")
 
@@ -255,23 +277,41 @@ class _Shared:
         if old is not None:
             await old.end()
         line = Line(self.destination, _folder() / str(next(_numbers)))
-        options = [f"-o{name}={value}" for name, value in (_CONNECTION | {"ControlPath": str(line.control)}).items()]
-        env = {name: os.environ[name] for name in _PASSED if name in os.environ}
-        argv = ["ssh", *options, "-f", "-N", "-T", "--", self.destination]
         try:
-            ran = await program.run(argv, LOGIN, 1 << 16, env=env)
+            ran = await self._ssh({"ControlPath": str(line.control)}, "-f", "-N")
             if ran.code != 0:
-                raise login_failed(ran, self.destination)
+                raise await self._why(ran)
             await line.met()
+            if changed := key_has_changed(ran, self.destination):
+                await line.end()
+                raise changed
         except ProbeError as error:
             if error.cause is not Cause.TIMEOUT_READ:
                 raise NotBegun(error.cause, error.message, error.hint) from None
             words = f"no login at {self.destination} within {LOGIN:g} s"
-            raise NotBegun(Cause.TIMEOUT_CONNECT, words) from None
+            hint = f"does `ssh {self.destination}` wait for a person: an agent that asks, a key to be touched?"
+            raise NotBegun(Cause.TIMEOUT_CONNECT, words, hint) from None
         finally:
             if line not in _open:
                 line.kill()
         return line
+
+    async def _ssh(self, settings: Mapping[str, str], *words: str, command: str = "") -> Ran:
+        """Run `ssh` with the person's configuration, and ours above it."""
+        options = [f"-o{name}={value}" for name, value in (_CONNECTION | dict(settings)).items()]
+        env = {name: os.environ[name] for name in _PASSED if name in os.environ}
+        argv = ["ssh", *options, *words, "-T", "--", self.destination, *([command] if command else [])]
+        return await program.run(argv, LOGIN, 1 << 16, env=env)
+
+    async def _why(self, ran: Ran) -> NotBegun:
+        """Why a login failed. What a jump host said was thrown away by ssh: it is asked once more, to be heard."""
+        if not went_by_detour(ran):
+            return login_failed(ran, self.destination)
+        jumps = jumps_of((await self._ssh({}, "-G")).out)
+        if b"timed out" in ran.err:
+            return silent(self.destination, jumps)
+        heard = await self._ssh(_HEARD, command="exit")
+        return detour_failed(heard if heard.code != 0 else ran, self.destination, jumps)
 
 
 _ways: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Shared]] = weakref.WeakKeyDictionary()
@@ -312,8 +352,25 @@ def _folder() -> Path:
     """Where the control sockets lie: ours alone (0700), on this machine, and gone with us."""
     if not _folders or not os.path.isdir(_folders[0]):
         wanted = next((one for one in (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir()) if _fits(one)), "")
-        _folders[:] = [tempfile.mkdtemp(prefix="opsroom-ssh-", dir=wanted or "/tmp")]
+        _sweep(Path(wanted or "/tmp"))
+        _folders[:] = [tempfile.mkdtemp(prefix=_PREFIX, dir=wanted or "/tmp")]
+        fcntl.flock(os.open(_folders[0], os.O_RDONLY), fcntl.LOCK_EX)  # as long as we live
     return Path(_folders[0])
+
+
+def _sweep(place: Path) -> None:
+    """Take away what sessions left that were killed outright; their connections have ended by themselves."""
+    for left in place.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            found = left.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or time.time() - found.st_mtime < KEEPS:
+                continue
+            folder = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(folder)
 
 
 def _fits(folder: str) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from probes.base import Cause, ProbeError, SafeText
 from probes.exec.program import Ran
 
-_NO_LINE: Final = "closed by unknown port 65535"
-"""How ssh takes leave of a detour that leads nowhere: it had no connection to go over, so nothing went anywhere."""
+_NOWHERE: Final = "unknown port 65535"
+"""What ssh calls the other end of a detour: a jump host, or a ProxyCommand; ours for what runs there leads nowhere."""
 
+_CHANGED: Final = "host identification has changed"
+_NOT_LED: Final = re.compile(r"open failed: ([a-z ]+?)(?: failed)?: ([^\r\n]{0,120})")
 _FINGERPRINT: Final = re.compile(r"\b(SHA256:[A-Za-z0-9+/]{43}|MD5:[0-9a-f:]{47})")
 _KEY: Final = re.compile(r"\b(?:No|the) (\w[\w@.-]{1,30}) (?:host )?key", re.IGNORECASE)
 _METHODS: Final = re.compile(r"permission denied \(([a-z,-]{1,80})\)", re.IGNORECASE)
@@ -24,11 +27,60 @@ class SessionsFull(NotBegun):
     """sshd takes no more programs over this connection at once."""
 
 
+def went_by_detour(ran: Ran) -> bool:
+    """True when a login broke off on a detour, whose own complaint ssh keeps to itself while it makes a connection."""
+    return _NOWHERE in ran.err.decode("utf-8", "replace").lower()
+
+
+def jumps_of(configuration: bytes) -> tuple[str, ...]:
+    r"""The jump hosts in what `ssh -G` tells; none where the way is a ProxyCommand.
+
+    >>> jumps_of(b"hostname db\nproxyjump ops@gate,inner\n"), jumps_of(b"proxycommand corkscrew %h\n")
+    (('ops@gate', 'inner'), ())
+    """
+    found = (row.partition(b" ")[2] for row in configuration.splitlines() if row.startswith(b"proxyjump "))
+    named = next(found, b"").decode("utf-8", "replace").strip()
+    return tuple(str(SafeText(one, 80)) for one in named.split(",") if one) if named != "none" else ()
+
+
+def detour_failed(ran: Ran, destination: str, jumps: tuple[str, ...]) -> NotBegun:
+    """Why no connection was made by way of others, by what those and ssh wrote to standard error."""
+    kept = [row for row in ran.err.splitlines() if _NOWHERE.encode() not in row.lower() and b"kex_exchange" not in row]
+    err = b"\n".join(kept)
+    if not jumps:
+        last = SafeText(_last(err), 200)
+        words = f"the ProxyCommand for {destination} leads nowhere" + (f": {last}" if last else "")
+        return NotBegun(Cause.CLOSED_EARLY, words, _CHECK.format(there=destination))
+    if not err.strip():  # those on the way have no complaint: it is the other end that hung up
+        return login_failed(ran, destination)
+    there = " or ".join(jumps)
+    if found := _NOT_LED.search(err.decode("utf-8", "replace")):
+        if "prohibited" in found[1]:
+            hint = "AllowTcpForwarding and PermitOpen of its sshd, or the options of our key there"
+            return NotBegun(Cause.DENIED, f"{jumps[-1]} does not lead us on to {destination}", hint)
+        return NotBegun(Cause.REFUSED, f"{destination} is not reached from {jumps[-1]}: {SafeText(found[2], 120)}")
+    error = login_failed(replace(ran, err=err), there)
+    hint = str(error.hint) if len(jumps) == 1 else f"try each by hand: {', '.join(f'`ssh {one}`' for one in jumps)}"
+    return NotBegun(error.cause, f"on the way to {destination}: {error.message}", hint)
+
+
+def silent(destination: str, jumps: tuple[str, ...]) -> NotBegun:
+    """Nobody answers at the end of a detour."""
+    by = f" by way of {' and '.join(jumps)}" if jumps else " by its ProxyCommand"
+    return NotBegun(Cause.TIMEOUT_CONNECT, f"no answer from {destination}{by}", _CHECK.format(there=destination))
+
+
+def key_has_changed(ran: Ran, destination: str) -> NotBegun | None:
+    """That a host key has changed, where ssh goes on in spite of it because its configuration tells it to."""
+    text = ran.err.decode("utf-8", "replace")
+    return _changed_key(text, destination) if _CHANGED in text.lower() else None
+
+
 def login_failed(ran: Ran, destination: str) -> NotBegun:
     """Why no connection was made, by what ssh wrote to standard error."""
     text = ran.err.decode("utf-8", "replace")
     said = text.lower()
-    if "host identification has changed" in said:
+    if _CHANGED in said:
         return _changed_key(text, destination)
     if "host key verification failed" in said:
         return _unknown_key(text, destination)
@@ -73,12 +125,14 @@ _REASONS: Final = (
 def session_failed(ran: Ran, destination: str) -> ProbeError:
     """Why nothing came back of what was to run there. `NotBegun` only where that is certain."""
     said = ran.err.decode("utf-8", "replace").lower()
-    if _NO_LINE in said and "from master" not in said and "broken pipe" not in said:
+    nowhere = _NOWHERE in said
+    asked = "\n".join(row for row in said.splitlines() if _NOWHERE not in row)  # how it went over the connection
+    if nowhere and "from master" not in asked and "broken pipe" not in asked:
         if "session open refused" in said or "session request failed" in said:
             words = f"sshd at {destination} takes no more programs over one connection (MaxSessions)"
             return SessionsFull(Cause.THROTTLED, words)
         return NotBegun(Cause.RESET, f"the connection to {destination} has ended")
-    if ran.code in (255, -1) or _NO_LINE in said:
+    if ran.code in (255, -1) or nowhere:
         return ProbeError(Cause.CLOSED_EARLY, f"the connection to {destination} was lost")
     complaint = SafeText(_last(ran.err) or _last(ran.out), 160)
     words = f"the account on {destination} runs nothing for us" + (f": {complaint}" if complaint else "")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.stack.sshd import Sshd
+from tests.stack.sshd import HOST, Sshd
 
 _BETWEEN = """#!/bin/sh
 cd {folder} || exit 1
@@ -66,3 +66,17 @@ def between(
     script.write_text(_BETWEEN.format(folder=server.folder, way=shlex.join(way)))
     script.chmod(0o755)
     return Between(server, server.folder)
+
+
+JUMP = "bastion"
+"""A Host by way of which another is reached."""
+
+
+def by_jump(server: Sshd, jump: Sshd, there: Mapping[str, str] | None = None, **settings: str) -> None:
+    """Let the way to a server go by another one; settings of the client for `there`, the server, and for the jump."""
+    mine = {
+        "Port": str(jump.port),
+        "IdentityFile": f"{jump.folder}/key",
+        "UserKnownHostsFile": str(jump.known),
+    }
+    server.configure(more={HOST: {"ProxyJump": JUMP} | dict(there or {}), JUMP: mine | settings})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import socket
 import stat
@@ -20,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from probes.base import Cause, CommandLine, ProbeError, State, said_over_ssh
 from probes.exec import Ran, program, ssh
 from probes.exec.ssh import Destination, Line, NotBegun, Way
-from probes.exec.ssh_words import login_failed, session_failed
+from probes.exec.ssh_words import SessionsFull, login_failed, session_failed
 from tests.probes.sshing import between, ready
 from tests.stack import process
 from tests.stack.faultproxy import FaultProxy, Mode
@@ -207,6 +208,64 @@ asyncio.run(main())
     await until(lambda: gone(int(pid)))
 
 
+@pytest.mark.engine
+@pytest.mark.parametrize("how", ["nobody wants them", "the session is killed"])
+async def test_lines_that_never_come_are_not_waited_for_there_when(server: Sshd, how: str) -> None:
+    code = """
+import asyncio, sys
+from contextlib import aclosing
+from probes.exec.ssh import Way
+async def main():
+    line = await Way("web-1").line()
+    async with aclosing(line.lines(["sh", "-c", "echo $$; exec sleep 1000"])) as every:
+        print((await anext(every)).decode(), flush=True)
+        if sys.argv[1] != "nobody wants them":
+            await asyncio.sleep(1000)
+    print("closed", flush=True)
+    await asyncio.sleep(1000)
+asyncio.run(main())
+"""
+    session = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, how, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert session.stdout is not None
+    try:
+        async with asyncio.timeout(LONG):
+            there = int(await session.stdout.readline())
+            if how == "nobody wants them":
+                assert await session.stdout.readline() == b"closed\n"
+            else:
+                session.kill()
+        await until(lambda: gone(there))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            session.kill()
+        await session.wait()
+
+
+async def test_what_a_killed_session_left_is_taken_away_and_what_lives_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(ssh, "_SHORT", 200)
+    monkeypatch.setattr(ssh, "_folders", [])
+    for name in ("opsroom-ssh-left", "opsroom-ssh-lives", "opsroom-ssh-new", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1").touch()
+        if not name.endswith("new"):
+            os.utime(tmp_path / name, (1, 1))
+    lives = os.open(tmp_path / "opsroom-ssh-lives", os.O_RDONLY)
+    fcntl.flock(lives, fcntl.LOCK_EX)
+    try:
+        ours = ssh._folder()
+        assert set(os.listdir(tmp_path)) == {"opsroom-ssh-lives", "opsroom-ssh-new", "other", ours.name}
+        os.utime(ours, (1, 1))
+        ssh._sweep(tmp_path)
+        assert ours.is_dir()
+    finally:
+        os.close(lives)
+
+
 # What can go wrong with a login
 
 
@@ -234,6 +293,18 @@ async def test_a_changed_host_key_is_told_with_its_fingerprint_and_never_accepte
 
 
 @pytest.mark.engine
+async def test_a_changed_host_key_is_refused_even_where_the_configuration_asks_for_no_checks(
+    server: Sshd, way: Way
+) -> None:
+    server.configure(more={HOST: {"StrictHostKeyChecking": "no"}})
+    server.known.write_text(f"opsroom-test {(server.folder / 'key.pub').read_text()}")
+    error = await refused(way)
+    assert error.cause is Cause.HOST_KEY
+    assert "has changed" in str(error.message)
+    assert ssh._open == set(), "the connection is ended"
+
+
+@pytest.mark.engine
 async def test_a_key_that_is_not_let_in_is_denied_and_nothing_is_asked(server: Sshd, way: Way) -> None:
     (server.folder / "authorized_keys").write_text("")
     error = await refused(way)
@@ -241,6 +312,15 @@ async def test_a_key_that_is_not_let_in_is_denied_and_nothing_is_asked(server: S
     assert error.cause.state is State.DENIED
     assert "publickey" in str(error.message)
     assert "without a question" in str(error.hint)
+
+
+@pytest.mark.engine
+async def test_a_key_that_wants_its_passphrase_is_not_asked_for_it(server: Sshd, way: Way) -> None:
+    words = ["ssh-keygen", "-q", "-p", "-P", "", "-N", "hunter2", "-f", str(server.folder / "key")]
+    await asyncio.to_thread(subprocess.run, words, check=True, capture_output=True, timeout=LONG)
+    error = await refused(way)
+    assert error.cause is Cause.AUTH
+    assert "ssh-add" in str(error.hint)
 
 
 @pytest.mark.engine
@@ -497,11 +577,23 @@ def test_each_complaint_of_a_login_has_its_own_words(said: str, cause: Cause, wo
     [
         "mux_client_request_session: read from master failed: Broken pipe\nConnection closed by UNKNOWN port 65535",
         "mux_client_request_session: write packet: Broken pipe\nConnection closed by UNKNOWN port 65535",
+        "mux_client_request_session: write packet: Broken pipe\n"
+        "banner exchange: Connection to UNKNOWN port 65535: Broken pipe",
         "anything else",
     ],
 )
 def test_where_it_may_have_begun_it_is_not_said_that_it_has_not(said: str) -> None:
     assert not isinstance(session_failed(Ran(255, b"", said.encode()), "web-1"), NotBegun)
+
+
+@pytest.mark.parametrize(
+    "end", ["Connection closed by UNKNOWN port 65535", "banner exchange: Connection to UNKNOWN port 65535: Broken pipe"]
+)
+def test_however_the_detour_ends_what_was_refused_has_not_begun(end: str) -> None:
+    said = f"mux_client_request_session: session request failed: Session open refused by peer\r\n{end}\r\n"
+    assert isinstance(session_failed(Ran(255, b"", said.encode()), "web-1"), SessionsFull)
+    said = f"Control socket connect(/x): No such file or directory\r\n{end}\r\n"
+    assert isinstance(session_failed(Ran(255, b"", said.encode()), "web-1"), NotBegun)
 
 
 @pytest.mark.parametrize(
