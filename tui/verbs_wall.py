@@ -16,14 +16,14 @@ from tui.verb import PROFILE, profile_of, refuse, whereabouts
 if TYPE_CHECKING:
     from tui.wall import WallApp
 
-OWN_PAGES: Final = ("overview", "incident", "groups", "alerts")
+OWN_PAGES: Final = ("overview", "incident", "groups", "fleet", "alerts")
 """Pages that every wall has; beside them each group has one, by its title."""
 
 PAGES: Final = click.option(
     "--pages",
     metavar="NAME,...",
     default="",
-    help="Which take turns: overview, incident, groups, alerts, or a block's title.",
+    help="Which take turns: overview, incident, groups, fleet, alerts, or a block's title.",
 )
 EVERY: Final = click.option(
     "--every", type=click.FloatRange(3, 3600), default=15.0, show_default=True, help="Seconds that a page is shown."

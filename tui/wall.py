@@ -18,7 +18,7 @@ from desk.inbox.grouping import Item, items, speaking
 from desk.incident.incidents import Incidents
 from desk.incident.journal import FILE, IncidentJournal
 from desk.profile import Profile
-from probes.base import GaugeKey, Severity
+from probes.base import GaugeKey, Severity, Target
 from probes.base.log import masked
 from tui import wiring
 from tui.app import OpsroomApp
@@ -30,6 +30,7 @@ from tui.secrets import Secrets
 from tui.wall_incident import situation
 from widgets.lines import Span, dim, sign
 from widgets.overview import Entry, shows_values
+from widgets.panel import Member
 from widgets.wall import FINE, WORDS, Card, Number, Told
 
 if TYPE_CHECKING:
@@ -42,10 +43,14 @@ EVERY: Final = 15.0
 OVERVIEW: Final = "overview"
 INCIDENT: Final = "incident"
 ALERTS: Final = "alerts"
+FLEET: Final = "fleet"
 GROUPS: Final = "groups"
 """Stands for a page of every group."""
 
 READ_ONLY: Final = "read-only: this is a wall, and nothing can be done from it"
+
+_MACHINE: Final = "host"
+"""The kind of which each target is one machine."""
 
 _UNITS: Final = ("_per_second", "_bytes", "_seconds", "_ratio", "_total")
 """Ends of gauges' names that their unit says anyway."""
@@ -142,7 +147,7 @@ class Wall:
         return sorted(order, key=lambda title: order[title])
 
     def pages(self, open_: Situation | None) -> list[Page]:
-        """The pages that take turns now: overview, incident, groups worst first, alerts."""
+        """The pages that take turns now: overview, incident, groups worst first, the fleet, alerts."""
         loud, _ = speaking(self.room.cases())
         free = {case.alert.target for case in loud if case.alert.severity is Severity.CRITICAL and not case.handed}
         blocks = {block.title: block for block in self.room.blocks()}
@@ -153,6 +158,12 @@ class Wall:
             names = {entry.name for entry in blocks[title].entries}
             mark = _worst_mark(case.alert.severity for case in loud if case.alert.target in names)
             made.append(Page(title, mark, bool(names & free)))
+        if len(machines := self._members()) > 1:
+            alone = {entry.name for entry, one in machines if one is None or entry.slot.target.kind == _MACHINE}
+            said = [case.alert.severity for case in loud if case.alert.target in alone]
+            made.append(
+                Page(FLEET, _worst_mark([*said, *(one.severity for _, one in machines if one and one.severity)]))
+            )
         made.append(Page(ALERTS, _worst_mark(case.alert.severity for case in loud)))
         if not self._wanted:
             return made
@@ -160,18 +171,60 @@ class Wall:
         return chosen or made[:1]
 
     def _is_group(self, name: str) -> bool:
-        return GROUPS in self._wanted and name not in (OVERVIEW, INCIDENT, ALERTS)
+        return GROUPS in self._wanted and name not in (OVERVIEW, INCIDENT, FLEET, ALERTS)
 
     def cards(self, title: str | None = None) -> list[Card]:
         """A card for each target of a group, or of all, the worst first and of equals those not known."""
-        now = self.room.now
-        loud, _ = speaking(self.room.cases())
-        told: dict[str, list[Told]] = {}
-        for item in items(loud):
-            told.setdefault(item.face.alert.target, []).append(self._told(item, now))
+        now, told = self.room.now, self._told_of()
         entries = [entry for block in self.room.blocks() if title in (None, block.title) for entry in block.entries]
         made = [self._card(entry, tuple(told.get(entry.name, ())), now, title is not None) for entry in entries]
         return sorted(made, key=lambda card: (-(card.severity or 0), card.known))
+
+    def _told_of(self) -> dict[str, list[Told]]:
+        """What speaks about each target, the worst first."""
+        loud, _ = speaking(self.room.cases())
+        told: dict[str, list[Told]] = {}
+        for item in items(loud):
+            told.setdefault(item.face.alert.target, []).append(self._told(item, self.room.now))
+        return told
+
+    def fleet(self) -> list[Card]:
+        """A card for each machine that any target tells of, the worst first, and of equals those not known."""
+        now, told = self.room.now, self._told_of()
+        made = []
+        for entry, one in self._members():
+            if one is None or entry.slot.target.kind == _MACHINE:
+                card = self._card(entry, tuple(told.get(entry.name, ())), now, False)
+            else:
+                card = self._machine(entry, one, now)
+            made.append((card, one.trouble if one else 0.0))
+        made.sort(key=lambda one: (-(one[0].severity or 0), one[0].known, -one[1]))
+        return [card for card, _ in made]
+
+    def _members(self) -> list[tuple[Entry, Member | None]]:
+        """The machines of the fleet, each with the target that tells of it; None: it tells of them, and not now."""
+        now = self.room.now
+        found: list[tuple[Entry, Member | None]] = []
+        for entry in (entry for block in self.room.blocks() for entry in block.entries):
+            there = entry.members() if entry.slot.snapshot is not None else ()
+            if shows_values(entry.slot, now):
+                found += [(entry, one) for one in there]
+            elif there or _tells_of_machines(entry.slot.target):
+                found.append((entry, None))
+        return found
+
+    def _machine(self, entry: Entry, one: Member, now: float) -> Card:
+        fresh = entry.slot.freshness(now) is Freshness.FRESH
+        age = "not heard" if one.age is None else f"{words.age(one.age + (entry.slot.age(now) or 0.0))} ago"
+        word = one.word or (WORDS[one.severity] if one.severity is not None else FINE)
+        return Card(
+            self.mask(one.name),
+            word if fresh else entry.slot.state(now).value,
+            one.severity if fresh else None,
+            fresh and not one.word,
+            age,
+            self.mask(one.said),
+        )
 
     def alerts(self) -> tuple[list[Told], int, bool]:
         """(every alert that speaks, how many are silenced, whether every target has answered)."""
@@ -223,6 +276,11 @@ class Wall:
             for spec in self.room.engine.probe(entry.name).gauges
             if GaugeKey(spec.name) in found and not spec.counter
         )
+
+
+def _tells_of_machines(target: Target) -> bool:
+    """True for a machine, and for what is asked for many."""
+    return target.kind == _MACHINE or bool(getattr(target.settings, "fleet", False))
 
 
 def called(gauge: str) -> str:

@@ -77,15 +77,23 @@ def _people(
     """Each person with what they look at and what they did last, whoever did something last first."""
     newest = {entry.by: entry for entry in entries if entry.by}
     order = sorted(newest, key=lambda name: newest[name].at, reverse=True)
-    looking = {one.here.name: _looks(one) for one in present if not one.here.wall}
+    looking: dict[str, dict[str, str]] = {}
+    for one in present:
+        if not one.here.wall:
+            looking.setdefault(one.here.name, {})[one.by] = _looks(one)
     found = []
     for name in dict.fromkeys((*order, *looking)):
-        parts = [looking[name]] if looking.get(name) else []
+        there = looking.get(name, {})
+        several = len(there) > 1  # people who share an account: the store tells them apart, what they wrote does not
+        parts = [] if several else [one for one in there.values() if one]
         if name in newest:
             entry = newest[name]
             ago = words.age(max(0.0, (now - entry.at).total_seconds()))
             parts.append(f"{said(entry.words)}, {ago} ago")
-        found.append((said(name), "; ".join(parts) or "is here"))
+        if parts or not several:
+            found.append((said(name), "; ".join(parts) or "is here"))
+        if several:
+            found += [(said(f"{name} ({login})"), looks or "is here") for login, looks in there.items()]
     return tuple(found)
 
 

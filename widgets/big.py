@@ -92,13 +92,13 @@ def big(text: str, scale: Scale) -> list[str]:
     return [one for one in drawn for _ in range(scale.down)]
 
 
-def folded(text: str, width: int, lines: int, plain: bool = False) -> list[str] | None:
-    """A sentence in the smallest letters, in so many rows of them at most; None where it does not fit.
+def folded(text: str, width: int, lines: int, plain: bool = False, scale: Scale | None = None) -> list[str] | None:
+    """A sentence in the smallest letters, or of that scale, in so many rows at most; None where it does not fit.
 
     >>> folded("to tie", 30, 1), folded("to tie", 12, 1)
     (['▀█▀ ▄▀▀▄    ▀█▀ █ █▀▀', ' █  █  █     █  █ █▀ ', ' ▀   ▀▀      ▀  ▀ ▀▀▀'], None)
     """
-    scale = (PLAIN if plain else SCALES)[-1]
+    scale = scale or (PLAIN if plain else SCALES)[-1]
     rows: list[str] = []
     for word in text.split():
         longer = f"{rows[-1]} {word}" if rows else word
@@ -108,7 +108,20 @@ def folded(text: str, width: int, lines: int, plain: bool = False) -> list[str] 
             rows.append(word)
         else:
             return None
-    return [one for row in rows for one in big(row, scale)] if len(rows) <= lines else None
+    if len(rows) > lines:
+        return None
+    made = [one for row in rows for one in (*big(row, scale), *([""] if scale.down else []))]
+    return made[:-1] if scale.down else made
+
+
+def rows_in(height: int, scale: Scale) -> int:
+    """How many rows of letters have room in so many lines; those of half cells stand apart by themselves.
+
+    >>> rows_in(6, Scale(1, 0)), rows_in(10, Scale(2, 1)), rows_in(11, Scale(2, 1))
+    (2, 1, 2)
+    """
+    apart = 1 if scale.down else 0
+    return max(0, (height + apart) // (scale.height + apart))
 
 
 @cache

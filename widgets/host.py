@@ -10,7 +10,7 @@ from probes.base import Severity
 from probes.host import Disk, HostFacts, Interface, Process
 from widgets.draw.marks import bar, spark
 from widgets.lines import Line, Part, Span, Tone, dim, fit, joined, line, sign, strong, toned, width_of
-from widgets.panel import Column, Panel, Table, View
+from widgets.panel import Column, Member, Panel, Table, View
 
 _GONE: Final = "–"
 _INTERPRETERS: Final = ("python", "node", "ruby", "perl", "java", "bash", "sh")
@@ -429,6 +429,14 @@ class HostPanel(Panel[HostFacts]):
             parts.append(toned(f"disk {worst.mount} {_ratio(worst.used)}", view.severity("disk_used_ratio")))
         parts.append(toned(f"swap {_swap(facts)}", view.severity("swap_in_bytes_per_second")))
         return parts
+
+    def members(self, view: View[HostFacts]) -> Sequence[Member]:
+        """The machine itself."""
+        facts, worst = view.facts, _fullest(view.facts)
+        disk = f"{worst.mount} {_ratio(worst.used)}" if worst is not None else f"disk {_GONE}"
+        said = f"cpu {_ratio(facts.cpu.busy)}  mem {_ratio(facts.memory.used)}  {disk}"
+        full = max(facts.memory.used or 0.0, (worst.used if worst is not None else None) or 0.0)
+        return [Member(view.name, view.severity(), said=said, trouble=full)]
 
     def brief(self, view: View[HostFacts], width: int) -> Sequence[Line]:
         """What is wrong with disks and memory, then who uses the machine."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -34,10 +34,14 @@ _TONES: Final = (Tone.CRITICAL, Tone.WARNING)
 _SOON: Final = 300.0
 """Seconds before which what is due is a warning."""
 
+_NOW: Final = 60.0
+"""Seconds for which a call that is due is not overdue yet."""
+
 _SAID: Final = {
-    Kind.RESPOND: "respond", Kind.ESCALATE: "call", Kind.INTERNAL: "tell our people", Kind.PUBLIC: "tell customers",
-    Kind.ETA: "expected end", Kind.WATCH: "watched", Kind.MEETING: "set a day for the post-mortem",
-    Kind.POST_MORTEM: "post-mortem", Kind.ITEM: "action item",
+    Kind.RESPOND: "respond", Kind.ESCALATE: "call", Kind.TELL: "tell",
+    Kind.INTERNAL: "tell our people", Kind.PUBLIC: "tell customers", Kind.ETA: "expected end",
+    Kind.WATCH: "watched", Kind.MEETING: "set a day for the post-mortem", Kind.POST_MORTEM: "post-mortem",
+    Kind.ITEM: "action item",
 }  # fmt: skip
 
 _SIGNS: Final = {
@@ -82,8 +86,8 @@ def due_words(timer: Timer, now: datetime) -> Span:
     """What is due, and when, in words that need no colour."""
     left = timer.left(now)
     said = _SAID[timer.kind]
-    if timer.kind is Kind.ESCALATE and timer.contact is not None:
-        said = f"call {_safe(timer.contact.words, 40)}"
+    if timer.contact is not None:
+        said = f"{said} {_safe(timer.contact.words, 40)}"
     if timer.kind is Kind.WATCH and left <= 0:
         return Span("watched long enough: resolve it", Tone.GOOD)
     when = when_words(timer, now)
@@ -92,10 +96,12 @@ def due_words(timer: Timer, now: datetime) -> Span:
 
 
 def when_words(timer: Timer, now: datetime) -> Span:
-    """When it is due: "in 12m", "OVERDUE 2m"."""
+    """When it is due: "in 12m", "NOW" for who is to be called, "OVERDUE 2m"."""
     left = timer.left(now)
     if timer.kind is Kind.WATCH:
         return Span(f"{lasted(left)} left") if left > 0 else Span("is over", Tone.GOOD)
+    if timer.contact is not None and -_NOW < left <= 0:
+        return Span("NOW", Tone.CRITICAL)
     if left <= 0:
         return Span(f"OVERDUE {lasted(-left)}", Tone.CRITICAL)
     return Span(f"in {lasted(left)}", Tone.WARNING if left < _SOON else Tone.PLAIN)
@@ -285,13 +291,13 @@ def _turn(step: Step, now: datetime) -> Span:
     return Span("✓ called", Tone.GOOD) if step.turn is Turn.CALLED else dim(f"– {step.turn.value}")
 
 
-def contacts(found: Iterable[Contact], width: int) -> list[Line]:
-    """Everybody who can be called, with the ways to reach them."""
+def contacts(found: Iterable[Contact], width: int, oncall: Callable[[str], str] = lambda name: "") -> list[Line]:
+    """Everybody who can be called, with the ways to reach them. `oncall` tells who that is now."""
     made: list[Line] = []
     for one in found:
         made += folded(line(strong(_safe(one.words, 80))), width, 4)
-        for way in one.ways:
-            made += folded(line("    ", _safe(way, 200)), width, 6)
+        for way in (*one.ways, oncall(one.oncall)):
+            made += folded(line("    ", _safe(way, 200)), width, 6) if way else []
     return made or [line(dim("no contact is written down: [contacts.NAME] in the profile"))]
 
 

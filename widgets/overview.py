@@ -18,7 +18,7 @@ from desk.series import Series
 from probes.base import Severity, State
 from widgets.folding import folded
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, shortened, sign, strong, toned, width_of
-from widgets.panel import Panel, View, Worry
+from widgets.panel import Member, Panel, View, Worry
 
 _LEAST_MORE: Final = 3
 """Spare lines below which no block adds to its brief."""
@@ -82,6 +82,10 @@ class Entry:
     def headline(self) -> Sequence[Part]:
         """The panel's words beside its title."""
         return self.sketch.once(self, "headline", 0, lambda: self.panel.headline(self.view()))
+
+    def members(self) -> Sequence[Member]:
+        """The machines of the fleet that it tells of."""
+        return self.sketch.once(self, "members", 0, lambda: self.panel.members(self.view()))
 
     def brief(self, width: int) -> Sequence[Line]:
         """The panel's lines for the overview."""

@@ -65,6 +65,23 @@ class View(Generic[F]):
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """One machine of the fleet, as a target tells of it."""
+
+    name: str
+    severity: Severity | None = None
+    """The worst that is said about it."""
+    word: str = ""
+    """What it is where nothing is known of it now: "DOWN", "SILENT"; else empty."""
+    age: float | None = 0.0
+    """Seconds since it was heard, when this was read; None: unknown."""
+    said: str = ""
+    """Cores, memory and disk in use; what is missing is an en dash."""
+    trouble: float = 0.0
+    """How much it wants looking at among those of the same severity."""
+
+
+@dataclass(frozen=True, slots=True)
 class Column(Generic[R]):
     """One declaration: header, cell, order and width of a column."""
 
@@ -132,6 +149,10 @@ class Panel(Generic[F]):
 
     def headline(self, view: View[F]) -> Sequence[Part]:
         """The few words beside the title that say how it is: ("34 of 97 used", "2 active", "1 blocked")."""
+        return ()
+
+    def members(self, view: View[F]) -> Sequence[Member]:
+        """The machines of the fleet that it tells of, in any order."""
         return ()
 
     def brief(self, view: View[F], width: int) -> Sequence[Line]:

@@ -10,7 +10,7 @@ from probes.base import Severity, Unit
 from probes.prometheus import Host, PrometheusFacts, RuleTrouble, ScrapeTarget, ServerAlert
 from widgets.draw.marks import bar
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, sign, strong, toned
-from widgets.panel import Column, Panel, Table, View
+from widgets.panel import Column, Member, Panel, Table, View
 from widgets.tiles import GONE, ROWS, TILES, charts, strip
 
 _EACH: Final = 4
@@ -38,13 +38,19 @@ def _cut(words: str, width: int) -> str:
     return fit(words, max(0, width)).text.rstrip()
 
 
-def _sick(view: View[PrometheusFacts]) -> list[tuple[Host, Severity]]:
-    """The hosts that something is wrong with, in the order of the facts: the worst first."""
+def _worries(view: View[PrometheusFacts]) -> dict[tuple[str, str], Severity]:
+    """The worst that is said of each host, by job and instance."""
     said: dict[tuple[str, str], Severity] = {}
     for worry in view.worries:
         labels = dict(worry.labels)
         key = labels.get("job", ""), labels.get("instance", "")
         said[key] = max(worry.severity, said.get(key, worry.severity))
+    return said
+
+
+def _sick(view: View[PrometheusFacts]) -> list[tuple[Host, Severity]]:
+    """The hosts that something is wrong with, in the order of the facts: the worst first."""
+    said = _worries(view)
     found = []
     for host in view.facts.hosts:
         severity = said.get((str(host.job), str(host.instance)))
@@ -55,12 +61,16 @@ def _sick(view: View[PrometheusFacts]) -> list[tuple[Host, Severity]]:
 
 def _host_words(host: Host) -> str:
     if not host.up:
-        return "down" if host.up is False else "unknown"
+        return f"{'down' if host.up is False else 'silent'}, {_heard(host)}"
     soon = f", {host.full_mount} full in {span(host.full_in)}" if host.full_in is not None else ""
     return (
         f"cpu {_share(host.cpu)}  load {_load(host.load)}  mem {_share(host.memory)}  "
         f"{host.mount or 'disk'} {_share(host.disk)}{soon}"
     )
+
+
+def _heard(host: Host) -> str:
+    return "not heard for an hour" if host.heard is None else f"last heard {span(host.heard)} ago"
 
 
 def _host_line(host: Host, severity: Severity, width: int) -> Line:
@@ -70,6 +80,18 @@ def _host_line(host: Host, severity: Severity, width: int) -> Line:
         sign(severity), " ", fit(strong(host.instance), name), " ", toned(words, severity), key=host.key,
         severity=severity,
     )  # fmt: skip
+
+
+def _member(host: Host, severity: Severity | None, port: str) -> Member:
+    """A host as the wall shows it, without the port that all of them have."""
+    name = str(host.instance).removesuffix(port)
+    if host.up is False:
+        return Member(name, severity or Severity.NOTICE, "DOWN", host.heard, trouble=host.trouble)
+    if host.silent:
+        return Member(name, severity, "SILENT", host.heard, trouble=host.trouble)
+    soon = f"  full in {span(host.full_in)}" if host.full_in is not None else ""
+    said = f"cpu {_share(host.cpu)}  mem {_share(host.memory)}  {host.mount or 'disk'} {_share(host.disk)}{soon}"
+    return Member(name, severity, age=host.heard, said=said, trouble=host.trouble)
 
 
 def _alert_line(alert: ServerAlert, width: int) -> Line:
@@ -118,7 +140,11 @@ def _about_host(host: Host) -> Sequence[Line]:
     pairs = [
         ("instance", str(host.instance)),
         ("job", str(host.job)),
-        ("up", {True: "yes", False: "no", None: "unknown"}[host.up]),
+        (
+            "up",
+            {True: "yes", False: "no", None: "silent: it was scraped within the last hour, and is no longer"}[host.up],
+        ),
+        ("heard", f"{_span(host.heard)} ago"),
         ("cpu", f"{_share(host.cpu)} of all cores in use, waiting for disks included"),
         ("load", f"{_load(host.load)} for each core"),
         ("memory", f"{_share(host.memory)} not available"),
@@ -137,7 +163,8 @@ _HOSTS: Final[Table[PrometheusFacts, Host]] = Table(
     key=lambda host: host.key,
     columns=(
         Column("instance", lambda host: host.instance, 26),
-        Column("up", lambda host: {True: "up", False: "DOWN", None: GONE}[host.up], 4, lambda host: host.up),
+        Column("up", lambda host: {True: "up", False: "DOWN", None: "silent"}[host.up], 6, lambda host: host.up),
+        Column("age", lambda host: _span(host.heard), 6, lambda host: host.heard, True, 74, True),
         Column("cpu", lambda host: _share(host.cpu), 6, lambda host: host.cpu, True, descending=True),
         Column("load", lambda host: _load(host.load), 6, lambda host: host.load, True, 78, True),
         Column("mem", lambda host: _share(host.memory), 6, lambda host: host.memory, True, descending=True),
@@ -239,14 +266,18 @@ class PrometheusPanel(Panel[PrometheusFacts]):
             whole = f"{count(facts.up)} of {plural(facts.up + facts.down, 'target')} up"
             parts.append(toned(whole, view.severity("target_down") if facts.down else None))
         if facts.fleet:
-            many = len(facts.hosts) + facts.more_hosts
-            parts.append(
-                toned(f"{count(many - facts.hosts_down)} of {plural(many, 'host')} up", view.severity("host_up"))
-            )
+            parts.append(toned(_up(facts), view.severity("host_up")))
         firing = _firing(facts)
         worst = max((alert.severity for alert in firing if alert.severity is not None), default=None)
         parts += [toned(f"{plural(len(firing), 'alert')} firing", worst)] if firing else []
         return parts
+
+    def members(self, view: View[PrometheusFacts]) -> Sequence[Member]:
+        """The hosts of the fleet."""
+        said, hosts = _worries(view), view.facts.hosts
+        ports = {str(host.instance).rpartition(":")[2] for host in hosts}
+        same = f":{ports.pop()}" if len(ports) == 1 else ""
+        return [_member(host, said.get((str(host.job), str(host.instance))), same) for host in hosts]
 
     def brief(self, view: View[PrometheusFacts], width: int) -> Sequence[Line]:
         """Tiles, then alerts, hosts and targets in trouble."""
@@ -278,13 +309,22 @@ class PrometheusPanel(Panel[PrometheusFacts]):
 
     def _fleet(self, facts: PrometheusFacts, width: int) -> Line:
         many = len(facts.hosts) + facts.more_hosts
-        up = many - facts.hosts_down
-        words = f"{count(up)} of {plural(many, 'host')} up"
+        up = many - facts.hosts_down - facts.hosts_silent
+        words = _up(facts)
         words += _median("cpu", [host.cpu for host in facts.hosts])
         words += _median("memory", [host.memory for host in facts.hosts])
         words += _median("disk", [host.disk for host in facts.hosts])
         filled = Span(bar(up / many if many else None, 10), Tone.CHART)
         return line(dim(fit("hosts", _LABEL).text), filled, "  ", _cut(words, width - _LABEL - 12))
+
+
+def _up(facts: PrometheusFacts) -> str:
+    """How many hosts are up, and how many are silent."""
+    if not facts.hosts_known:
+        return "hosts not known"
+    many = len(facts.hosts) + facts.more_hosts
+    silent = f", {count(facts.hosts_silent)} silent" if facts.hosts_silent else ""
+    return f"{count(many - facts.hosts_down - facts.hosts_silent)} of {plural(many, 'host')} up{silent}"
 
 
 def _median(name: str, values: Sequence[float | None]) -> str:

@@ -56,8 +56,8 @@ def pressing(waiting: Sequence[Proposal], now: datetime, key: str) -> str:
     if not waiting:
         return ""
     first = waiting[0]
-    count = "1 request waits" if len(waiting) == 1 else f"{len(waiting)} requests wait"
-    return f"{count} for a second person: {first.by.name} wants to {_what(first)} ({left(first, now)} left), {key}"
+    count = words.plural(len(waiting), "request")
+    return f"{key}: {count} for a second person, {left(first, now)} left: {first.by.name} wants to {_what(first)}"
 
 
 def _what(proposal: Proposal) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 
 from desk import words
 from probes.base import Severity
-from widgets.big import PLAIN, SCALES, Scale, big, fitting, folded
+from widgets.big import PLAIN, SCALES, Scale, big, fitting, folded, rows_in
 from widgets.big import width_of as big_width
 from widgets.draw.marks import spark
 from widgets.folding import wrapped
@@ -34,8 +34,10 @@ _NARROW: Final = 100
 """Cells below which an alert is told without its severity's word: its shape and the large word above stay."""
 _WHOLE: Final = 2
 """Alerts of a target that are told in whole sentences, if there is room."""
-_NAMED: Final = 6
-"""Lines more of a card whose name is large; in ASCII letters have five."""
+_SIZES: Final = ((10, 5), (10, 3), (5, 5), (5, 3), (5, 0), (3, 0))
+"""Lines of a card's word and of its name, the largest first; 0: the name is not large."""
+_SHORTEST, _LONGEST = 20, 30
+"""Cells for a name in a line of its own, and as many as it may have where there is room."""
 _SAID: Final = 40
 """Cells of a sparkline at most."""
 
@@ -139,6 +141,16 @@ def overview_page(cards: Sequence[Card], width: int, height: int, plain: bool) -
     return [*head, *_grid(cards, width, height - len(head), plain)]
 
 
+def fleet_page(cards: Sequence[Card], width: int, height: int, plain: bool) -> list[Line]:
+    """Every machine, the worst first: how it is, what is in use, and when it was heard."""
+    word, severity, known = whole_word(cards)
+    tone = TONES[severity] if severity is not None else Tone.GOOD if known else Tone.DIM
+    word = FINE if severity is None and known else word
+    head = [_indented(one) for one in _heading("FLEET", word, tone, width, _headroom(height, plain), plain)]
+    head += [line(), line(" ", *_tally(cards)), line()]
+    return [*head, *_grid(cards, width, height - len(head), plain)]
+
+
 def _tally(cards: Sequence[Card]) -> list[Part]:
     """How many targets are in which state."""
     parts: list[Part] = []
@@ -155,38 +167,41 @@ def _grid(cards: Sequence[Card], width: int, height: int, plain: bool) -> list[L
     """The cards side by side, as large as they can be while all are seen; else a line for each, the rest counted."""
     if not cards:
         return [line("  ", dim("this profile has no targets"))]
-    longest = max((card.word for card in cards), key=lambda word: big_width(word, Scale(1, 0)))
-    for rows, named in ((10, True), (5, True), (5, False), (3, False)):
+    longest = max({card.word for card in cards}, key=lambda word: big_width(word, Scale(1, 0)))
+    for rows, named in _SIZES:
         scale = fitting(longest, width - 3, rows, plain)
         if scale is None or scale.height < rows:
             continue
         cell = max(_LEAST, big_width(longest, scale) + 2)
         columns = min(len(cards), max(1, (width - 1) // (cell + _GAP)))
-        if named and not all(_named(card, (width - 1) // columns - _GAP, plain) for card in cards):
+        cell, deep = (width - 1) // columns - _GAP, scale.height + _CARD + (named + 1 if named else 0)
+        if -(-len(cards) // columns) * deep - 1 > height:
             continue
-        deep = scale.height + _CARD + (_NAMED if named else 0)
-        if -(-len(cards) // columns) * deep - 1 <= height:
-            return _cards(cards, columns, (width - 1) // columns - _GAP, scale, named, plain)
+        fit_in = [fitting(card.name, cell, named, plain) for card in cards] if named else []
+        letters = min((one for one in fit_in if one), key=lambda one: one.across, default=None)
+        if not named or (None not in fit_in and letters is not None and letters.height == named):
+            return _cards(cards, columns, cell, scale, letters)
     columns = max(1, min(width // 76, -(-len(cards) // max(1, height))))
     cell = (width - 1) // columns - _GAP
     room = height * columns
     shown = cards if len(cards) <= room else cards[: room - 1]
-    rows_ = [_row(card, cell) for card in shown]
+    name = min(_LONGEST, max(_SHORTEST, *(len(card.name) for card in shown))) if cell > _LEAST * 2 else _SHORTEST
+    rows_ = [_row(card, cell, name) for card in shown]
     if len(shown) < len(cards):
-        rows_.append(line(dim(f"+{len(cards) - len(shown)} more")))
+        rows_.append(line(dim(f"+{len(cards) - len(shown)} more:  "), *_tally(cards[len(shown) :])[:-1]))
     return _beside([rows_[at : at + height] for at in range(0, len(rows_), height)], cell)
 
 
-def _cards(cards: Sequence[Card], columns: int, cell: int, scale: Scale, named: bool, plain: bool) -> list[Line]:
+def _cards(cards: Sequence[Card], columns: int, cell: int, scale: Scale, letters: Scale | None) -> list[Line]:
     made: list[Line] = []
     for at in range(0, len(cards), columns):
-        made += _beside([_card(card, cell, scale, named, plain) for card in cards[at : at + columns]], cell)
+        made += _beside([_card(card, cell, scale, letters) for card in cards[at : at + columns]], cell)
     return made[:-1]  # the last blank line separates nothing
 
 
-def _card(card: Card, cell: int, scale: Scale, named: bool, plain: bool) -> list[Line]:
-    """Name and age, the big word, what is said."""
-    rows = _named(card, cell, plain) if named else None
+def _card(card: Card, cell: int, scale: Scale, letters: Scale | None) -> list[Line]:
+    """Name and age, the big word, what is said; `letters`: of the name, where it is large too."""
+    rows = big(card.name, letters) if letters is not None else None
     lead: tuple[Part, ...] = (card.mark,) if rows else (card.mark, " ", strong(card.name))
     return [
         _between(lead, _age(card), cell),
@@ -198,14 +213,9 @@ def _card(card: Card, cell: int, scale: Scale, named: bool, plain: bool) -> list
     ]
 
 
-def _named(card: Card, cell: int, plain: bool) -> list[str] | None:
-    """Its name in large letters; None where it is too long for that."""
-    return folded(card.name, cell, 1, plain)
-
-
-def _row(card: Card, cell: int) -> Line:
-    """One target in one line."""
-    left = (card.mark, " ", fit(strong(card.name), 20), " ", fit(Span(card.word, card.tone), 9), " ", dim(card.said))
+def _row(card: Card, cell: int, name: int) -> Line:
+    """One target in one line, `name` cells of it for what it is called."""
+    left = (card.mark, " ", fit(strong(card.name), name), " ", fit(Span(card.word, card.tone), 9), " ", dim(card.said))
     return _between(left, _age(card), cell)
 
 
@@ -238,6 +248,8 @@ def group_page(title: str, cards: Sequence[Card], width: int, height: int, plain
 def _heading(title: str, word: str, tone: Tone, width: int, rows: int, plain: bool) -> list[Line]:
     """The title and its state, both large, or one under the other as they fit."""
     scale = fitting(f"{title}  {word}", width - 2, rows, plain)
+    if scale is None and fitting(word, width - 2, rows, plain) is not None:
+        return [line(Span(title, Tone.TITLE)), *spelled(word, tone, width - 2, rows, plain)]
     if scale is None:
         return [line(Span(title, Tone.TITLE), "  ", Span(word, tone))]
     pairs = zip(big(title, scale), big("  " + word, scale), strict=True)
@@ -251,7 +263,7 @@ def _detailed(card: Card, width: int, height: int, plain: bool) -> list[Line]:
     made = [_between(head, _age(card), width)]
     for number, told in enumerate(card.told):
         room = height - len(made) - (len(card.told) - number)
-        lines = _proof(told, width - 8, room - 4, plain) if number == 0 else []
+        lines = _proof(card.name, told, width - 8, room - 4, plain) if number == 0 else []
         lines += _alert(told, width - 4, 1 + max(0, room - len(lines)) if number < _WHOLE else 1)
         if len(made) + len(lines) > height:
             made.append(line("     ", dim(f"+{len(card.told) - number} more")))
@@ -263,13 +275,13 @@ def _detailed(card: Card, width: int, height: int, plain: bool) -> list[Line]:
     return [*made, line()] if len(made) < height else made[:height]
 
 
-def _proof(told: Told, width: int, height: int, plain: bool) -> list[Line]:
-    """What is wrong in large letters, or at least the number that proves it; nothing where there is no room."""
+def _proof(name: str, told: Told, width: int, height: int, plain: bool) -> list[Line]:
+    """What is wrong in large letters, or at least where and by what number; nothing where there is no room."""
     tone = TONES[told.severity]
-    deep = (PLAIN if plain else SCALES)[-1].height
-    rows = folded(told.words, width, min(3, height // deep), plain)
-    if rows is None and told.number:
-        rows = folded(told.number, width, min(1, height // deep), plain)
+    texts = (f"{name}: {told.words}", told.words, *([f"{name}: {told.number}"] if told.number else []))
+    ways = ((text, scale) for text in texts for scale in (PLAIN if plain else SCALES)[-2:])
+    drawn = (folded(text, width, min(3, rows_in(height, scale)), plain, scale) for text, scale in ways)
+    rows = next((one for one in drawn if one), None)
     return [line(), *(line(" ", Span(row.rstrip(), tone)) for row in rows), line()] if rows else []
 
 
@@ -293,13 +305,18 @@ def _numbers(numbers: Sequence[Number], width: int, height: int) -> list[Line]:
     shown = [
         line(
             "    " if columns == 1 else "", fit(dim(one.name), 28), " ", fit(strong(one.value), 12, right=True), "  ",
-            Span(spark(one.course, course), Tone.CHART),
+            Span(spark(one.course if _moves(one) else (), course), Tone.CHART),
         )
         for one in numbers[: height * columns]
     ]  # fmt: skip
     deep = -(-len(shown) // columns)
     made = _beside([shown[at : at + deep] for at in range(0, len(shown), deep)], cell)
     return made if columns == 1 else [_indented(one, 4) for one in made]
+
+
+def _moves(one: Number) -> bool:
+    """False for what has always been the same: a row of bars would say nothing of it."""
+    return len({value for value in one.course if value is not None}) > 1
 
 
 def alerts_page(told: Sequence[Told], silenced: int, known: bool, width: int, height: int, plain: bool) -> list[Line]:
@@ -351,8 +368,10 @@ def foot(steps: Sequence[Step], note: str, width: int) -> Line:
         number = len(names) - 1 if here < len(names) - 1 else 0
         names.pop(number)
         here -= number == 0
+        room = width - width_of(right) - 6
     for name in names:
         left += name
+    left += [dim(f"+{len(steps) - len(names)}")] if len(names) < len(steps) else []
     return Line((*cut(left, width - width_of(right)), *right))
 
 

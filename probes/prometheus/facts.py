@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from probes.base import SafeText, Severity
 from probes.prometheus.tiles import Tile
+
+_SILENT: Final = 0.9
+"""How much a silent host wants looking at, as a share in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,29 @@ class Host:
     sent: float | None = None
     booted: float | None = None
     """Seconds since it started."""
+    heard: float | None = None
+    """Seconds since its exporter last answered; of one that is not heard now by its own clock, within the last hour."""
+
+    @property
+    def silent(self) -> bool:
+        """True for one that was scraped within the last hour and is no longer: nothing is known of it now."""
+        return self.up is None
+
+    @property
+    def trouble(self) -> float:
+        """How much it wants looking at: down is most, then the fullest of disk, memory and cores.
+
+        One that has fallen silent may have been taken away on purpose: it comes after what is nearly full.
+
+        >>> name = SafeText("a"), SafeText("node")
+        >>> Host(*name, up=False).trouble > Host(*name, up=True, disk=0.97).trouble > Host(*name).trouble > 0.8
+        True
+        """
+        if self.up is not True:
+            return 10.0 if self.up is False else _SILENT
+        soon = 0.0 if self.full_in is None else 1.0 - min(1.0, math.log10(1 + max(0.0, self.full_in)) / 6)
+        busy = 0.8 * (self.cpu or 0.0), min(0.85, 0.4 * (self.load or 0.0))
+        return max(self.disk or 0.0, self.memory or 0.0, *busy, soon)
 
     @property
     def key(self) -> str:
@@ -154,10 +182,13 @@ class PrometheusFacts:
     """Rules it evaluates."""
     fleet: bool = False
     """True when its hosts are asked for."""
+    hosts_known: bool = True
+    """False when the server did not tell which hosts there are: then none does not mean that there is none."""
     hosts: tuple[Host, ...] = ()
     """The worst first."""
     more_hosts: int = 0
     hosts_down: int = 0
+    hosts_silent: int = 0
     skew: float | None = None
     """Seconds the server's clock is ahead of ours."""
     read_ago: Mapping[str, float] | None = None

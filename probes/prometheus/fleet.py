@@ -1,4 +1,4 @@
-"""Hundreds of hosts from the series of their node exporters: eight questions for all of them, however many they are.
+"""Hundreds of hosts from the series of their node exporters: nine questions for all of them, however many they are.
 
 Formulas as the exporter's own mixin has them (https://github.com/prometheus/node_exporter/tree/master/docs/node-mixin):
 memory by MemAvailable, disks by what is available to others than root, cpu by what is not idle. Rates are
@@ -9,7 +9,6 @@ look busy.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -66,6 +65,7 @@ def questions(matchers: str, jobs: Iterable[str], window: float) -> dict[str, st
     spent = f"avg {by} (rate(node_cpu_seconds_total{idle}{span}))"
     came = f"sum {by} (rate(node_network_receive_bytes_total{m(_DEVICES)}{span}))"
     went = f"sum {by} (rate(node_network_transmit_bytes_total{m(_DEVICES)}{span}))"
+    told = f"node_time_seconds{m()}"
     passed = f"max {by} (rate(node_time_seconds{m()}{span}))"
     return {
         "up": f"min {by} (up{m()})",
@@ -76,6 +76,8 @@ def questions(matchers: str, jobs: Iterable[str], window: float) -> dict[str, st
         "received": f"{came} / {passed} or {came}",
         "sent": f"{went} / {passed} or {went}",
         "booted": f"time() - max {by} (node_boot_time_seconds{m()})",
+        # the time of the sample; where there is none now, the exporter's own time in the last one of this hour
+        "heard": f"time() - (max {by} (timestamp({told})) or max {by} (last_over_time({told}[1h])))",
     }
 
 
@@ -109,14 +111,20 @@ class Fleet:
         """Take the answer to one question."""
         for series in answer.series:
             key = series.labels.get("job", ""), series.labels.get("instance", "")
-            if part == "up" and key not in self.hosts:
+            if part in ("up", "heard") and key not in self.hosts:
                 self.hosts[key] = Host(SafeText(key[1], 200), SafeText(key[0], 100))
             if key in self.hosts:
                 self.hosts[key] = _with(self.hosts[key], part, series)
 
     def worst_first(self) -> list[Host]:
         """All of them, those that are down or fullest first."""
-        return sorted(self.hosts.values(), key=lambda host: (-trouble(host), host.instance, host.job))
+        known = (host if host.up else _unknown(host) for host in self.hosts.values())
+        return sorted(known, key=lambda host: (-host.trouble, host.instance, host.job))
+
+
+def _unknown(host: Host) -> Host:
+    """One that does not answer now: what rates and trends still say of it is of the past."""
+    return Host(host.instance, host.job, host.up, heard=host.heard)
 
 
 def _with(host: Host, part: str, series: Series) -> Host:
@@ -130,19 +138,7 @@ def _with(host: Host, part: str, series: Series) -> Host:
         return replace(host, disk=value, mount=mount)
     if part == "full_in":
         return replace(host, full_in=value, full_mount=mount)
+    if part == "heard":
+        return replace(host, heard=max(0.0, value))
     changed: Mapping[str, float] = {part: value}
     return replace(host, **changed)  # type: ignore[arg-type]
-
-
-def trouble(host: Host) -> float:
-    """How much a host wants looking at: down is most, then the fullest of disk, memory and cores.
-
-    >>> down, full = Host(SafeText("a"), SafeText("n"), up=False), Host(SafeText("b"), SafeText("n"), True, disk=0.97)
-    >>> trouble(down) > trouble(full) > trouble(Host(SafeText("c"), SafeText("n"), True, cpu=1.0))
-    True
-    """
-    if host.up is not True:
-        return 10.0
-    soon = 0.0 if host.full_in is None else 1.0 - min(1.0, math.log10(1 + max(0.0, host.full_in)) / 6)
-    shares = [host.disk or 0.0, host.memory or 0.0, 0.8 * (host.cpu or 0.0), min(0.85, 0.4 * (host.load or 0.0)), soon]
-    return max(shares)

@@ -30,6 +30,8 @@ SPECS: Final[tuple[GaugeSpec, ...]] = (
     GaugeSpec("clock_skew_seconds", "How far the server's clock is from ours, either way.", Unit.SECONDS, better="low"),
     GaugeSpec("hosts", "Hosts of the fleet."),
     GaugeSpec("hosts_down", "Hosts of the fleet that are down.", better="low"),
+    GaugeSpec("hosts_silent", "Hosts scraped within the last hour and no longer: taken away, or nothing comes of them.",
+              better="low"),
     GaugeSpec("host_up", "1 when the last scrape of a host went well, 0 when not.", better="high"),
     GaugeSpec("host_cpu_used_ratio", "Share of a host's cores in use.",
               Unit.RATIO, better="low", capacity=Capacity.LOAD),
@@ -148,9 +150,10 @@ def measured(facts: PrometheusFacts) -> Gauges:
     gauges.put("config_ok", None if facts.server.config_ok is None else float(facts.server.config_ok))
     gauges.put("clock_skew_seconds", None if facts.skew is None else abs(facts.skew))
     _put_troubles(gauges, facts)
-    if facts.fleet:
+    if facts.fleet and facts.hosts_known:
         gauges.put("hosts", len(facts.hosts) + facts.more_hosts)
         gauges.put("hosts_down", facts.hosts_down)
+        gauges.put("hosts_silent", facts.hosts_silent)
         for host in facts.hosts[:GAUGED]:
             _put_host(gauges, host)
     return gauges

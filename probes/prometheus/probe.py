@@ -38,7 +38,7 @@ from probes.prometheus.answers import (
     series_lines,
 )
 from probes.prometheus.api import Answer, Api, Refused
-from probes.prometheus.facts import PrometheusFacts, Server
+from probes.prometheus.facts import Host, PrometheusFacts, Server
 from probes.prometheus.gauges import RULES, SPECS, measured
 from probes.prometheus.place import WebSettings, place_of
 from probes.prometheus.tiles import MOST_TILES, Chart, Sight, Tile, limit_rules, limit_specs, new_tile, unique
@@ -243,9 +243,11 @@ class PrometheusProbe(Probe[PrometheusFacts]):
             rule_troubles=tuple(troubles[: watch.MOST_SHOWN]),
             rules=many if rules is not None else None,
             fleet=self.settings.fleet is not False,
-            hosts=tuple(hosts[: fleet.MOST_HOSTS]),
-            more_hosts=max(0, len(hosts) - fleet.MOST_HOSTS),
-            hosts_down=sum(host.up is False for host in hosts),
+            hosts_known=hosts is not None,
+            hosts=tuple((hosts or ())[: fleet.MOST_HOSTS]),
+            more_hosts=max(0, len(hosts or ()) - fleet.MOST_HOSTS),
+            hosts_down=sum(host.up is False for host in hosts or ()),
+            hosts_silent=sum(host.silent for host in hosts or ()),
             read_ago={name: self.context.monotonic() - kept.at for name, kept in self._kept.items() if kept.at},
         )
         gaps += _cuts(facts)
@@ -329,7 +331,8 @@ class PrometheusProbe(Probe[PrometheusFacts]):
 
     # hosts
 
-    async def _hosts(self, api: Api, until: float, gaps: list[Gap]) -> list[Any]:
+    async def _hosts(self, api: Api, until: float, gaps: list[Gap]) -> list[Host] | None:
+        """The hosts of the fleet; None when it is not known which there are."""
         settings = self.settings
         if settings.fleet is False:
             return []
@@ -343,7 +346,7 @@ class PrometheusProbe(Probe[PrometheusFacts]):
             if jobs is not None:
                 hint = SafeText("no series is named node_uname_info there: is a node exporter scraped?")
                 gaps.append(Gap("hosts", Cause.MISSING, hint))
-            return []
+            return None
         asking = fleet.questions(where, self._jobs, settings.window)
         most = fleet.MOST_HOSTS + 1
 
@@ -354,6 +357,8 @@ class PrometheusProbe(Probe[PrometheusFacts]):
             *(one(name, expression) for name, expression in asking.items()),
             one("full_in", fleet.filling_question(where, self._jobs), RARELY),
         )
+        if dict(answers)["up"] is None:
+            return None
         found = fleet.Fleet()
         for name, answer in answers:
             if answer is not None:

@@ -25,7 +25,7 @@ from desk.rules import RuleBook
 from probes.base import Cause, Context, ProbeError, SafeText, Severity, Snapshot, Target
 from probes.prometheus import Host, PrometheusFacts, PrometheusProbe, PrometheusSettings, Tile
 from probes.prometheus.answers import MOST_POINTS, ExpressionTile
-from probes.prometheus.fleet import MOST_HOSTS, Fleet, good_matchers, questions
+from probes.prometheus.fleet import MOST_HOSTS, Fleet, good_matchers, jobs_question, questions
 from probes.prometheus.gauges import measured
 from probes.prometheus.watch import alerts_of, troubled_of
 from tests.probes.exposing import Answer, Application, application
@@ -348,6 +348,56 @@ async def test_five_hundred_hosts_cost_no_more_questions_than_one(
     assert took < 15
 
 
+@pytest.mark.engine
+async def test_a_host_that_is_down_or_no_longer_scraped_is_said_as_that_with_its_age_and_no_old_figures(
+    new_prometheus: Callable[..., stack.Prometheus], tmp_path: Path
+) -> None:
+    places, dead = tmp_path / "hosts.json", set[str]()
+
+    def put(*hosts: str) -> None:
+        made = tmp_path / "new.json"
+        made.write_text(json.dumps([{"targets": hosts}]))
+        made.replace(places)
+
+    def answer(path: str) -> Answer:
+        host = parse_qs(urlsplit(path).query)["host"][0]
+        return Answer("no", 500) if host in dead else Answer(exposed(1))
+
+    with application() as hosts:
+        hosts.answers = answer
+        put("web", "db", "old")
+        scrape = {
+            "job_name": "fleet",
+            "scrape_interval": "1s",
+            "file_sd_configs": [{"files": [str(places)], "refresh_interval": "1s"}],
+            "relabel_configs": [
+                {"source_labels": ["__address__"], "target_label": "__param_host"},
+                {"source_labels": ["__address__"], "target_label": "instance"},
+                {"target_label": "__address__", "replacement": f"127.0.0.1:{hosts.port}"},
+            ],
+        }
+        server = new_prometheus(scrape=[scrape])
+        async with probing(server.url, fleet=True, window=10) as made:
+            found = await until(
+                made, lambda facts: len(facts.hosts) == 3 and all(host.cpu is not None for host in facts.hosts), 60
+            )
+            assert all(host.up and host.heard is not None and host.heard < 60 for host in found.facts.hosts)
+            dead.add("db")
+            put("web", "db")
+            found = await until(made, lambda facts: (facts.hosts_down, facts.hosts_silent) == (1, 1), 60)
+            said = measured(found.facts).values
+    by_name = {str(host.instance): host for host in found.facts.hosts}
+    assert [str(host.instance) for host in found.facts.hosts] == ["db", "old", "web"]
+    for name in ("db", "old"):
+        host = by_name[name]
+        assert (host.cpu, host.memory, host.disk, host.load, host.received) == (None,) * 5
+        assert host.heard is not None
+        assert host.heard > 0
+    assert by_name["web"].memory is not None
+    counted = {key.name: value for key, value in said.items() if not key.labels}
+    assert (counted["hosts"], counted["hosts_down"], counted["hosts_silent"]) == (3, 1, 1)
+
+
 # answers of no healthy server
 
 
@@ -564,6 +614,20 @@ async def test_a_fleet_without_exporters_says_so(fake: tuple[Fake, Application])
     assert found.facts.hosts == ()
 
 
+async def test_a_fleet_that_is_not_told_is_not_known_and_no_fleet_of_none(fake: tuple[Fake, Application]) -> None:
+    made, app = fake
+    made.by_expression[jobs_question("")] = Answer(success([sample("2", job="node")]))
+    asked = questions("", {"node"}, 300)
+    made.by_expression[asked["up"]] = Answer(REFUSED % "timeout", 503)
+    made.by_expression[asked["heard"]] = Answer(success([sample("4", job="node", instance="web")]))
+    async with probing(at(app), fleet=True) as probe:
+        found = await probe.read()
+    assert not found.facts.hosts_known
+    assert found.facts.hosts == ()
+    assert "up" in [gap.part for gap in found.gaps]
+    assert not [key for key in measured(found.facts).values if key.name.startswith("hosts")]
+
+
 async def test_a_closer_look_gives_every_series_of_a_tile(fake: tuple[Fake, Application]) -> None:
     made, app = fake
     made.by_expression["rows()"] = Answer(success([sample("1.5", a="\x1b[2J"), sample("NaN", a="2")]))
@@ -618,9 +682,9 @@ def test_label_matchers_are_what_they_say(text: str, good: bool) -> None:
     assert good_matchers(text) is good
 
 
-def test_eight_questions_are_asked_of_any_fleet_and_jobs_cannot_break_out() -> None:
+def test_nine_questions_are_asked_of_any_fleet_and_jobs_cannot_break_out() -> None:
     asked = questions('env="prod"', {'no"de', "a.b"}, 60)
-    assert len(asked) == 8
+    assert len(asked) == 9
     assert all('job=~"a\\\\.b|no\\"de"' in one for one in asked.values())
 
 

@@ -22,7 +22,7 @@ from desk.incident.record import Role
 from desk.profile import load
 from desk.shared.presence import Here, Present
 from probes.base import Cause, ProbeError, SafeText, Severity
-from tests.toys import StillClock, Thing, ToyFacts, room
+from tests.toys import StillClock, Thing, ToyFacts, ToyPanel, room
 from tests.tui.test_screens import toy
 from tui import wall as walls
 from tui.cli import main
@@ -36,6 +36,9 @@ from tui.wall_incident import situation
 from widgets.big import SCALES, big, fitting, width_of
 from widgets.drawn import Drawn
 from widgets.lines import Span, Tone
+from widgets.lines import width_of as width_of_line
+from widgets.panel import Member
+from widgets.wall import Card, fleet_page
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -174,7 +177,9 @@ async def test_what_is_critical_brings_its_group_and_tells_it_in_large_letters()
         assert people.here == "overview"
         toy(people.room, "shelf").answers = MANY
         await people.until(lambda: people.here == "TOYS", "the page of the group")
-        await people.sees(word("3 things", 150, 3), "✕ CRITICAL", "nobody has it", "stays: critical, nobody has it")
+        await people.sees(
+            word("shelf: 3 things", 150, 5), "✕ CRITICAL", "nobody has it", "stays: critical, nobody has it"
+        )
 
 
 async def test_who_has_an_alert_in_hand_is_told_and_the_pages_take_turns_again() -> None:
@@ -209,6 +214,52 @@ async def test_every_page_fits_every_screen(size: tuple[int, int], facts: ToyFac
             assert len(screen) == size[1]
             assert all(len(line) <= size[0] for line in screen)
             assert any("nobody can play" in line for line in screen[:8]), "the incident is always in sight"
+
+
+def machines(monkeypatch: pytest.MonkeyPatch, *found: Member) -> None:
+    """Let every toy tell of these machines."""
+    monkeypatch.setattr(ToyPanel, "members", lambda self, view: found)
+
+
+async def test_the_machines_of_the_fleet_have_a_page_the_worst_first_and_those_not_known_before_the_fine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machines(
+        monkeypatch,
+        Member("web", said="cpu 12 %  mem 40 %  / 30 %", age=3.0, trouble=0.4),
+        Member("old", word="SILENT", age=125.0, trouble=0.9),
+        Member("db", Severity.CRITICAL, "DOWN", age=None, trouble=10.0),
+        Member("full", Severity.WARNING, said="cpu 1 %  mem 2 %  /data 96 %", trouble=0.96),
+    )
+    async with looking(room("prom", every=0.1), pages=("fleet",)) as people:
+        await people.sees("[fleet]", "1 CRITICAL", "1 WARNING", "1 NOT KNOWN", "1 FINE  of 4")
+        cards = people.app.wall.fleet()
+        assert [card.name for card in cards] == ["db", "full", "old", "web"]
+        assert [card.word for card in cards] == ["DOWN", "WARNING", "SILENT", "FINE"]
+        assert cards[0].age == "not heard"
+        assert not cards[2].known
+        await people.sees("cpu 12 %  mem 40 %  / 30 %", "2m", word("DOWN", 38, 5))
+        toy(people.room, "prom").answers = ProbeError(Cause.REFUSED, "connection refused by toy")
+        await people.until(lambda: not any(card.known for card in people.app.wall.fleet()), "nothing is known any more")
+        assert {card.severity for card in people.app.wall.fleet()} == {None}
+
+
+@pytest.mark.parametrize("size", [(240, 67), (160, 48), (80, 24), (60, 15)])
+@pytest.mark.parametrize("many", [3, 40, 2000])
+@pytest.mark.parametrize("plain", [False, True], ids=["unicode", "ascii"])
+def test_a_fleet_of_any_size_fits_every_screen_and_what_does_not_is_counted(
+    size: tuple[int, int], many: int, plain: bool
+) -> None:
+    width, height = size
+    made = [Card(f"web{number}.example.net", "FINE", None, True, "4 s ago", "cpu 12 %") for number in range(many)]
+    lines = fleet_page([Card("db", "DOWN", Severity.CRITICAL, False, "9 s ago"), *made], width, height, plain)
+    assert len(lines) <= height
+    assert all(width_of_line(line.spans) <= width for line in lines)
+    text = "\n".join(line.text for line in lines)
+    assert f"{many} FINE" in text
+    assert f"of {many + 1}" in text
+    shown = text.count("4 s ago")
+    assert shown == many or f"+{many - shown} more:" in text
 
 
 async def test_in_ascii_the_large_letters_are_made_of_signs_that_every_terminal_has(
@@ -305,6 +356,16 @@ def test_who_is_there_is_told_with_what_they_look_at_and_other_walls_are_nobody(
     found = situation(incidents, clock.now(), str, there)
     assert found is not None
     assert found.people == (("ann", "looks at jobs, ARMED; the worker died, 0 s ago"), ("ben", "looks at overview"))
+
+
+def test_people_who_share_an_account_are_told_apart_by_their_logins_to_the_store() -> None:
+    clock = StillClock()
+    incidents, _ = declared(clock)
+    there = [Present(one, one, Here("ann", "box", screen=looks), 1.0) for one, looks in (("ada", "jobs"), ("bob", ""))]
+    found = situation(incidents, clock.now(), str, there)
+    assert found is not None
+    people = (("ann", "the worker died, 0 s ago"), ("ann (ada)", "looks at jobs"), ("ann (bob)", "is here"))
+    assert found.people == people
 
 
 def test_texts_of_an_incident_are_masked_and_can_not_steer_the_terminal() -> None:
@@ -425,7 +486,7 @@ def test_whatever_is_pressed_nothing_that_could_act_is_loaded(tmp_path: Path) ->
     [
         (
             ["--pages", "overview,cellar"],
-            "the wall has no page cellar; it has overview, incident, groups, alerts, SERVICES",
+            "the wall has no page cellar; it has overview, incident, groups, fleet, alerts, SERVICES",
         ),
         (["--every", "1"], "is not in the range"),
         (["--theme", "noon"], "no theme named noon"),

@@ -128,6 +128,24 @@ def test_what_is_wrong_comes_first_and_with_its_limits() -> None:
     assert "connection refused" in whole
 
 
+def test_silent_hosts_are_counted_apart_and_a_fleet_that_is_not_known_is_said() -> None:
+    panel, gone = PrometheusPanel(), Host(SafeText("old:9100"), SafeText("node"), heard=125.0)
+    facts = replace(WHOLE, hosts=(DOWN, gone, FULL), hosts_silent=1)
+    assert "1 of 3 hosts up, 1 silent" in text(panel.head(view(facts), 160))
+    unknown = replace(WHOLE, hosts=(), hosts_down=0, hosts_known=False)
+    assert "hosts not known" in text(panel.head(view(unknown), 160))
+    assert "0 of 0" not in text(panel.head(view(unknown), 160))
+
+
+def test_the_fleet_on_the_wall_has_each_host_with_what_is_in_use_and_no_figure_of_one_that_is_not_heard() -> None:
+    gone = Host(SafeText("old:9100"), SafeText("node"), heard=125.0)
+    db, old, web = PrometheusPanel().members(view(replace(WHOLE, hosts=(DOWN, gone, FULL)), *WORRIES))
+    assert (db.name, db.word, db.severity, db.said, db.age) == ("db1", "DOWN", Severity.CRITICAL, "", None)
+    assert (old.word, old.severity, old.said, old.age) == ("SILENT", None, "", 125.0)
+    assert web.said == "cpu 40 %  mem 50 %  /data 96 %  full in 1h30m"
+    assert db.trouble > web.trouble > old.trouble
+
+
 def test_no_data_is_said_and_never_a_zero() -> None:
     whole = text(PrometheusPanel().brief(view(replace(WHOLE, tiles=(QUIET,), hosts=(), fleet=False)), 60))
     assert "? Response time" in whole

@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 
 from tui.room import Room
 from tui.screens.base import RoomScreen
-from tui.wall import ALERTS, INCIDENT, OVERVIEW, Page, Wall
+from tui.wall import ALERTS, FLEET, INCIDENT, OVERVIEW, Page, Wall
 from widgets.drawn import Drawn
 from widgets.lines import Line, line
 from widgets.lineview import LineView
-from widgets.wall import Step, alerts_page, foot, group_page, overview_page
+from widgets.wall import Step, alerts_page, fleet_page, foot, group_page, overview_page
 from widgets.wall_incident import Situation, clock_strip, incident_page
 
 _LEGEND_TITLE: Final = "How to read the wall"
@@ -66,6 +66,8 @@ class WallScreen(RoomScreen):
             return overview_page(wall.cards(), width, height, plain)
         if here == ALERTS:
             return alerts_page(*wall.alerts(), width, height, plain)
+        if here == FLEET:
+            return fleet_page(wall.fleet(), width, height, plain)
         if here == INCIDENT and open_ is not None:
             return incident_page(open_, width, height)
         return group_page(here, wall.cards(here), width, height, plain)
