@@ -140,6 +140,8 @@ def settled(room: Room) -> bool:
 
 
 def shown(pilot: Pilot[int]) -> str:
+    if not pilot.app.screen_stack:
+        return ""  # it comes up, or goes
     strips = pilot.app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in strips)
 

@@ -56,6 +56,8 @@ class Sitting:
         return toy(self.room, name)
 
     def screen(self) -> str:
+        if not self.app.screen_stack:
+            return ""  # it comes up, or goes
         strips = self.app.screen._compositor.render_strips()
         return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
 
@@ -102,7 +104,7 @@ async def test_enter_opens_and_escape_comes_back() -> None:
         await person.sees("shelf  toy  LIVE", "▸things")
         assert isinstance(person.app.screen, Detail)
         await person.press("escape")
-        assert isinstance(person.app.screen, Overview)
+        await person.until(lambda: isinstance(person.app.screen, Overview), "the overview")
 
 
 async def test_the_attention_key_opens_the_very_row() -> None:

@@ -54,6 +54,8 @@ class Looking:
         self.app, self.pilot, self.room = app, pilot, app.room
 
     def screen(self) -> str:
+        if not self.app.screen_stack:
+            return ""  # it comes up, or goes
         strips = self.app.screen._compositor.render_strips()
         return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
 
