@@ -12,9 +12,10 @@ import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from functools import cache
+from math import isfinite
 from typing import Any, Final, Literal
 
 from probes.base import Failure, Gap, GaugeKey, SafeText, Snapshot
@@ -238,5 +239,50 @@ def made(of: Any, recorded: Any) -> Any:
     """The value of type `of` that `plain` wrote. Raises `CodecError`."""
     try:
         return _pair(of)[1](recorded)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise CodecError(f"not as {of.__name__} is written: {type(error).__name__}") from None
+
+
+_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""Moments that can be counted from, in any zone, without an end of the calendar in the way."""
+
+
+def shared(of: Any, recorded: Any) -> Any:
+    """As `made`, for what other people's sessions wrote: also every moment in it has a zone and can be counted from,
+    every number is one, and every text can be written down. Raises `CodecError`."""
+    found = made(of, recorded)
+    try:
+        _plausible(found)
+    except (ValueError, TypeError) as error:
+        raise CodecError(f"not as {of.__name__} is written: {error}") from None
+    return found
+
+
+def _plausible(value: Any) -> None:
+    """Raises `ValueError`; `TypeError` for a moment without a zone."""
+    if isinstance(value, str):
+        if not value.isascii():
+            value.encode()  # half a character
+    elif isinstance(value, datetime):
+        if not _FIRST <= value <= _LAST:
+            raise ValueError("a moment out of all reach")
+    elif isinstance(value, float):
+        if not isfinite(value):
+            raise ValueError("a number that is none")
+    elif is_dataclass(value):
+        of: Any = type(value)
+        for one in _names(of):
+            _plausible(getattr(value, one))
+    elif isinstance(value, tuple | list | frozenset | set):
+        for one in value:
+            _plausible(one)
+    elif isinstance(value, Mapping):
+        for name, one in value.items():
+            _plausible(name)
+            _plausible(one)
+
+
+@cache
+def _names(of: Any) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(of))

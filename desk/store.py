@@ -219,6 +219,6 @@ def _text(body: Mapping[str, Any]) -> str:
 def _body(text: str) -> Mapping[str, Any]:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

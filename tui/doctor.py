@@ -18,7 +18,7 @@ from desk.private import open_folder
 from desk.profile import Profile
 from desk.tape.tape import TapeError
 from probes.base import Grant, Probe, ProbeError
-from tui import delivery, tapes, wiring
+from tui import delivery, doctor_people, tapes, wiring
 from tui.kinds import Kinds
 from tui.places import Places
 from tui.secrets import Secrets
@@ -65,11 +65,12 @@ async def examine(
         await engine.close()
         await hands.close()
     findings = [*_machine(places), *_recording(profile, places), *_acting(profile, places)]
+    together = await doctor_people.examine(profile, kinds, secrets, environ)
     told = await delivery.examine(profile, secrets, places)
     for name in names:
         findings += [one for one in looked if one.where == name]
         findings += [one for group in allowed for one in group if one.where == name]
-    return [*findings, *(Finding(*one) for one in told)]
+    return [*findings, *(Finding(*one) for one in (*together, *told))]
 
 
 async def _read(probe: Probe[Any]) -> Finding:

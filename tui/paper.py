@@ -8,6 +8,7 @@ from typing import Any, Final
 from desk import words
 from desk.audit import Chronicle, Code, Record
 from desk.audit.chronicle import missing
+from desk.shared.witness import Comparison
 from probes.base import SafeText
 
 _SAID: Final[Mapping[Code, str]] = {
@@ -48,18 +49,23 @@ def as_json(chronicle: Chronicle, last: int) -> list[str]:
     return [record.line.decode("ascii").rstrip("\n") for record in chronicle.records()[-last:]]
 
 
-def verified(chronicle: Chronicle, witness: Iterable[str]) -> tuple[list[str], bool]:
-    """(what there is to say, whether every record is as it was written)."""
+def verified(chronicle: Chronicle, witness: Iterable[str], store: Comparison | None = None) -> tuple[list[str], bool]:
+    """(what there is to say, whether every record is as it was written). `store`: what a shared store has seen."""
     lost = missing(chronicle, witness)
-    lines = [f"note: {note}" for note in chronicle.notes]
-    lines += [f"WRONG: {problem}" for problem in chronicle.problems]
+    beside = store or Comparison()
+    problems = [*chronicle.problems, *beside.problems]
+    lines = [f"note: {note}" for note in (*chronicle.notes, *beside.notes)]
+    lines += [f"WRONG: {problem}" for problem in problems]
     lines += [f"WRONG: the witness has seen {one[:16]}…, which is not there" for one in lost]
     open_ends = chronicle.unfinished()
     lines += [f"open: act {one.act} of {one.intent.data.get('target')} has no known end" for one in open_ends]
     records, writers = len(chronicle.records()), len(chronicle.chapters)
-    whole = not chronicle.problems and not lost
+    whole = not problems and not lost
     counted = f"{words.plural(records, 'record')} by {words.plural(writers, 'session')}"
     lines.append(f"{counted}: " + ("all as they were written" if whole else "NOT as they were written"))
+    if store is not None:
+        others = f", and {store.elsewhere} of other people or machines" if store.elsewhere else ""
+        lines.append(f"the store has {store.matched} of them as they stand here{others}")
     newest = chronicle.records()[-1:]
     lines += [f"newest: {record.hash}  keep it elsewhere; --witness holds it against the files" for record in newest]
     return lines, whole

@@ -1,11 +1,13 @@
-"""`opsroom store`: the shared store of a system, made and looked at."""
+"""`opsroom store`: the shared store of a system, made and looked at; and what it has seen of the audit."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,8 +16,13 @@ from tui import terminal, verb, wiring
 from tui.secrets import Secrets
 
 if TYPE_CHECKING:
+    from desk.audit import Chronicle
+    from desk.shared.witness import Comparison
     from probes.base import ProbeError
     from probes.store.line import Line
+
+_PAGE: Final = 500
+"""Records of the store that are read at once."""
 
 
 @click.group()
@@ -64,23 +71,54 @@ def show(profile: str | None, as_json: bool) -> None:
     try:
         records.open()
         streams = records.streams()
-        there = others(records.seen(), "")
+        there, protection = others(records.seen(), ""), line.protection
         records.cut()
     except ProbeError as error:
         _refuse(error, secrets)
     if as_json:
         body = {
             "where": line.where,
+            "protection": protection,
             "streams": {name: {"records": count, "last": at} for name, count, at in streams},
             "present": [{"by": one.by, "words": one.words} for one in there],
         }
         verb.say(json.dumps(body, indent=2, ensure_ascii=False, default=str))
         return
-    lines = [f"{line.where}: it is there"]
+    lines = [f"{line.where}: it is there; {protection}"]
     for name, number, at in streams:
         lines.append(f"  {name:<12} {words.plural(number, 'record')}, the last kept {at:%Y-%m-%d %H:%M:%S} UTC")
     lines += [f"  {one.words}" for one in there] or ["  nobody is on this system now"]
     verb.say(secrets.redact("\n".join(lines)))
+
+
+def audit_seen(profile: str | None) -> Callable[[Chronicle], Comparison]:
+    """Read what the store has of everybody's audit on a system; gives what holds the files against it."""
+    from desk.actor import who
+    from desk.codec import CodecError
+    from desk.shared import audit
+    from desk.shared.witness import compared
+    from probes.base import ProbeError
+    from probes.store.records import Records, read_json
+    from tui.sharing import system_of
+
+    found = verb.profile_of(profile)
+    line, secrets = _line(profile)
+    records = Records(line, system_of(found))
+    seen, after = [], 0
+    try:
+        records.open()
+        while rows := records.read(audit.STREAM, after, _PAGE):
+            after = rows[-1].seq
+            for row in rows:
+                body = read_json(row.body)
+                with suppress(CodecError):
+                    seen.append(audit.Witnessed(audit.parsed(body if isinstance(body, dict) else {}), row.by))
+        records.cut()
+    except ProbeError as error:
+        _refuse(error, secrets)
+    me = who(os.environ)
+    about = {"system": found.system, "environment": found.environment}
+    return lambda chronicle: compared(chronicle, seen, me.host, me.uid, about)
 
 
 def _line(profile: str | None) -> tuple[Line, Secrets]:

@@ -102,15 +102,15 @@ DROP TRIGGER IF EXISTS tell ON opsroom_store.record;
 CREATE TRIGGER tell AFTER INSERT ON opsroom_store.record
     REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION opsroom_store.tell();
 
--- The owner's: let records go that were kept so many days ago. The newest of each stream stays, by which readers know
--- that it is still the same store.
+-- The owner's: let records go that were kept so many days ago. The newest that each login brought to a stream stays: by it
+-- sessions know that it is still the same store, and don't bring everything again.
 CREATE OR REPLACE FUNCTION opsroom_store.forget(days int) RETURNS bigint
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     WITH gone AS (
         DELETE FROM opsroom_store.record AS one
         WHERE one.kept < clock_timestamp() - make_interval(days => days) AND days >= 31
             AND one.seq < (SELECT max(seq) FROM opsroom_store.record AS other
-                           WHERE other.system = one.system AND other.stream = one.stream)
+                           WHERE other.system = one.system AND other.stream = one.stream AND other.by = one.by)
         RETURNING 1
     )
     SELECT count(*) FROM gone
@@ -134,13 +134,20 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF pg_try_advisory_lock(lock_key) THEN
         INSERT INTO opsroom_store.holder (key, system, session, pid, by, words, since)
-            VALUES (lock_key, of_system, of_session, pg_backend_pid(), session_user, left(says, 300), clock_timestamp())
+            VALUES (lock_key, left(of_system, 200), left(of_session, 100), pg_backend_pid(), session_user,
+                    left(says, 300), clock_timestamp())
             ON CONFLICT (key) DO UPDATE SET (system, session, pid, by, words, since)
                 = (EXCLUDED.system, EXCLUDED.session, EXCLUDED.pid, EXCLUDED.by, EXCLUDED.words, EXCLUDED.since);
         RETURN QUERY SELECT true, of_session, session_user::text, says;
     ELSE
+        -- what is told of a holder is told of who really holds it, not of who did before
         RETURN QUERY SELECT false, one.session, one.by, one.words FROM opsroom_store.holder AS one
-            WHERE one.key = lock_key;
+            WHERE one.key = lock_key AND EXISTS (
+                SELECT FROM pg_locks AS lock
+                WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1 AND lock.pid = one.pid
+                    AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                    AND (lock.classid::bigint << 32 | lock.objid::bigint) = lock_key
+            );
         IF NOT FOUND THEN
             RETURN QUERY SELECT false, ''::text, ''::text, ''::text;
         END IF;
@@ -177,6 +184,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     before text;
 BEGIN
+    IF length(of_system) > 200 OR length(of_session) > 100 THEN
+        RAISE string_data_right_truncation USING MESSAGE = 'the name of the system or the session is too long';
+    END IF;
     SELECT one.body INTO before FROM opsroom_store.presence AS one
         WHERE one.system = of_system AND one.session = of_session;
     INSERT INTO opsroom_store.presence (system, session, by, body, seen)
@@ -187,9 +197,12 @@ BEGIN
         PERFORM pg_notify('opsroom_store', of_system);
     END IF;
     RETURN QUERY SELECT one.session, one.by, one.body, extract(epoch FROM clock_timestamp() - one.seen)::float8
-        FROM opsroom_store.presence AS one
-        WHERE one.system = of_system AND one.seen > clock_timestamp() - interval '30 seconds'
-        ORDER BY one.session LIMIT 200;
+        FROM (
+            SELECT presence.*, row_number() OVER (PARTITION BY presence.by ORDER BY presence.session) AS place
+            FROM opsroom_store.presence
+            WHERE presence.system = of_system AND presence.seen > clock_timestamp() - interval '30 seconds'
+        ) AS one
+        WHERE one.place <= 20 ORDER BY one.session LIMIT 200;
 END
 $$;
 
@@ -228,6 +241,14 @@ CREATE OR REPLACE FUNCTION opsroom_store.ask(
 ) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- everybody on the system looks at every request: few of one login at a time, and none too long to be read
+    IF length(of_system) > 200 OR octet_length(says) > 65536 OR cardinality(lets) > 200 OR octet_length(lets::text) > 32768
+        OR (SELECT count(*) FROM opsroom_store.request AS one
+            WHERE one.system = of_system AND one.by = session_user AND one.id <> of_id AND one.yes IS NULL
+                AND one.withdrawn IS NULL AND one.until > clock_timestamp()) >= 20
+    THEN
+        RETURN false;
+    END IF;
     INSERT INTO opsroom_store.request (system, id, digest, body, approvers, by, asked, until)
         VALUES (of_system, of_id, of_digest, says, lets, session_user, clock_timestamp(),
                 clock_timestamp() + make_interval(secs => least(greatest(seconds, 1), 86400)))

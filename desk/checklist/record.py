@@ -82,7 +82,7 @@ def written(record: Record) -> dict[str, Any]:
 
 def read(body: Mapping[str, Any]) -> Record:
     """The record that `written` wrote. Raises `CodecError`."""
-    record: Record = codec.made(Record, dict(body))
+    record: Record = codec.shared(Record, dict(body))
     naive = [at for at in (record.at, record.due) if at is not None and at.tzinfo is None]
     if naive or (record.due is None) is not (record.what is What.KNOWN):
         raise codec.CodecError("not as a record of checklists is written")

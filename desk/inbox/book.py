@@ -6,9 +6,9 @@ decisions about one case the later counts, whichever comes first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from desk.alert import Alert, Identity
@@ -98,11 +98,42 @@ class Book:
 
     def take(self, record: Record) -> Life | None:
         """Take a record in; the case it changed, None when it is known already or about no known case."""
+        return self._taken(record) if self._is_new(record) else None
+
+    def take_all(self, records: Iterable[Record]) -> Iterator[tuple[Record, Life | None, bool]]:
+        """Take records in: each with the case it changed, and whether it raises an alert that was open already.
+
+        They come in order of time. What happened before what is known comes last: of each alert all of it is put where
+        it belongs at once, for each time its story has to be told anew.
+        """
+        new = sorted((one for one in records if self._is_new(one)), key=_moment)
+        raised = {one.case: one.alert.identity for one in new if one.what is What.RAISED and one.alert is not None}
+        late: dict[Identity, list[Record]] = {}
+        for record in new:
+            identity = self._identity(record) or raised.get(record.case)
+            if identity is not None and (
+                identity in late or _moment(record) < self._last.get(identity, _moment(record))
+            ):
+                late.setdefault(identity, []).append(record)
+                continue
+            again = record.what is What.RAISED and identity in self.open
+            yield record, self._taken(record), again
+        for identity, several in late.items():
+            open_before = identity in self.open
+            self._late(identity, several)
+            for record in several:
+                yield record, self.find(record.case), record.what is What.RAISED and open_before
+
+    def _is_new(self, record: Record) -> bool:
+        """True the first time a record is seen."""
         if record.id in self._ids:
-            return None
+            return False
         self._ids[record.id] = None
         if len(self._ids) > _IDS:
             del self._ids[next(iter(self._ids))]
+        return True
+
+    def _taken(self, record: Record) -> Life | None:
         if record.silence is not None:
             self._silence(record.silence)
             return None
@@ -113,7 +144,8 @@ class Book:
             return None
         moment = record.at, record.id
         if moment < self._last.get(identity, moment):
-            return self._late(identity, record)
+            self._late(identity, [record])
+            return self.find(record.case)
         self._last[identity] = moment
         return self._add(record)
 
@@ -146,21 +178,20 @@ class Book:
                 self._add(one)
         return life
 
-    def _late(self, identity: Identity, late: Record) -> Life | None:
-        """It happened before what is known already: what is known of its alert since is told anew, in order."""
-        every, owner = self._episodes.pop(identity, []), self.find(late.case)
-        cut = len(every)
-        while cut > 0 and not _ended_before(every[cut - 1], _moment(late)):
+    def _late(self, identity: Identity, late: Sequence[Record]) -> None:
+        """They happened before what is known already: what is known of their alert since is told anew, in order."""
+        every, owners = self._episodes.pop(identity, []), {id(self.find(one.case)) for one in late}
+        cut, first = len(every), min(map(_moment, late))
+        while cut > 0 and not _ended_before(every[cut - 1], first):
             cut -= 1
-        if owner is not None:
-            cut = min(cut, next(place for place, life in enumerate(every) if life is owner))
+        cut = next((place for place, life in enumerate(every[:cut]) if id(life) in owners), cut)
         lives = every[cut:]
         if cut:
             self._episodes[identity] = every[:cut]
-        records = {one.id: one for life in lives for one in (*life.records, *life.idle)} | {late.id: late}
+        records = {one.id: one for life in lives for one in (*life.records, *life.idle)} | {one.id: one for one in late}
         gone = {life.id for life in lives}
-        for id in gone:
-            self.lives.pop(id, None)
+        for case in gone:
+            self.lives.pop(case, None)
         self.open.pop(identity, None)
         for case in {one.case for one in records.values()}:
             if self._merged.get(case) in gone:
@@ -170,7 +201,14 @@ class Book:
                 self._waiting.setdefault(record.case, []).append(record)  # by a clock that is behind
             else:
                 self._add(record)
-        return self.find(late.case)
+        newest = max(map(_moment, late))
+        self._last[identity] = max(self._last.get(identity, newest), newest)
+
+    def after(self, identity: Identity, at: datetime) -> datetime:
+        """The moment at which something new is said of an alert: now, or right behind what is known of it already, by
+        somebody whose clock is ahead. What answers a thing comes after it."""
+        last, _ = self._last.get(identity, (at, ""))
+        return at if at >= last else last + timedelta(microseconds=1)
 
     def find(self, case: str) -> Life | None:
         """The case of an id, also of one that turned out to be the same as another."""

@@ -119,9 +119,7 @@ class Inbox:
 
     def take(self, records: Iterable[Record], live: bool = True) -> None:
         """What other sessions recorded, in the order of the store; `live`: they do so now, so it is told here too."""
-        for record in records:
-            again = record.what is What.RAISED and record.alert is not None and record.alert.identity in self._book.open
-            life = self._book.take(record)
+        for record, life, again in self._book.take_all(records):
             self._quiet.changed()
             if life is None:
                 continue
@@ -360,14 +358,12 @@ class Inbox:
 
     # recording it
 
-    def _raise(self, alert: Alert, at: datetime, quiet: str) -> Life:
-        id = self._ids()
+    def _raise(self, alert: Alert, at: datetime, quiet: str) -> None:
+        id, at = self._ids(), self._book.after(alert.identity, at)
         self._write(Record(self._ids(), at, What.RAISED, id, quiet=quiet, alert=alert))
         self._seen.add(id)
-        life = self._book.open[alert.identity]
-        self._quiet.add(life)
+        self._quiet.add(self._book.open[alert.identity])
         self._keep_promises(alert.identity)
-        return life
 
     def _decide(self, case: Case, what: What, by: str, note: str) -> None:
         """Record a decision; about what the leading session has not begun as a case yet, as soon as it has."""
@@ -396,7 +392,7 @@ class Inbox:
     def _happen(
         self, life: Life, what: What, *, at: datetime | None = None, by: str = "", note: str = "", quiet: str = ""
     ) -> None:
-        at = at or self._clock.now()
+        at = self._book.after(life.identity, at or self._clock.now())
         if what in (What.ACKNOWLEDGED, What.RELEASED) and not life.told:
             quiet = life.quiet
         sight = self._sights.get(life.identity)

@@ -94,10 +94,9 @@ class InboxJournal(Journal[Record]):
         return read(body)
 
     def brought(self, records: Sequence[Record], live: bool) -> None:
-        """The inbox takes them in; in order of time as far as that is known, which spares telling it anew."""
-        records = sorted(records, key=lambda record: (record.at, record.id))
-        for record in records:
-            self._book.take(record)
+        """The inbox takes them in."""
+        for _ in self._book.take_all(records):
+            pass
         if self._inbox is not None:
             self._hand(self._inbox.take, records, live)
 
@@ -161,6 +160,6 @@ class InboxJournal(Journal[Record]):
 def standing_silences(path: Path, at: datetime) -> list[Silence]:
     """The silences in force by the file, for who looks only once; none where there is no file. Raises `StoreError`."""
     book = Book()
-    for record in journal.look(path, STREAM, read):
-        book.take(record)
+    for _ in book.take_all(journal.look(path, STREAM, read)):
+        pass
     return list(book.standing(at))

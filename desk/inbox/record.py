@@ -48,7 +48,7 @@ def written(record: Record) -> dict[str, Any]:
 
 def read(body: Mapping[str, Any]) -> Record:
     """The record that `written` wrote. Raises `CodecError`."""
-    record: Record = codec.made(Record, dict(body))
+    record: Record = codec.shared(Record, dict(body))
     if record.at.tzinfo is None or (record.what is None) == (record.silence is None):
         raise codec.CodecError("not as a record of the inbox is written")
     if record.what is What.RAISED and record.alert is None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from desk.codec import CodecError, made, plain
+from desk.codec import CodecError, plain, shared
 from desk.store import FileStore, Row
 
 STREAM: Final = "told"
@@ -35,7 +35,7 @@ class Told:
 
 def parsed(body: Mapping[str, Any]) -> Told:
     """It again. Raises `CodecError`."""
-    found: Told = made(Told, body)
+    found: Told = shared(Told, body)
     if not found.change or not found.channel or max(map(len, (found.change, found.channel, found.case))) > 200:
         raise CodecError("it tells of nothing")
     return found

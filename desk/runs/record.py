@@ -143,7 +143,7 @@ def written(record: Record) -> dict[str, Any]:
 
 def read(body: Mapping[str, Any]) -> Record:
     """The record that `written` wrote. Raises `CodecError`."""
-    record: Record = codec.made(Record, dict(body))
+    record: Record = codec.shared(Record, dict(body))
     aware = record.at.tzinfo is not None and (record.due is None or record.due.tzinfo is not None)
     if not aware or not record.run or (record.what is What.BEGUN) != (record.begun is not None):
         raise codec.CodecError("not as a record of a run is written")

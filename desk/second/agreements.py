@@ -73,6 +73,8 @@ class Agreements:
         self._tasks: set[asyncio.Task[None]] = set()
         self._bell: Callable[[], None] = lambda: None
         self._began = False
+        self.unclear: Callable[[], Sequence[str]] = tuple
+        """Asked before a session is armed: what nobody can understand in the rule that the profile says."""
 
     # life
 
@@ -260,8 +262,9 @@ class Agreements:
     # answering
 
     def pending(self) -> list[Proposal]:
-        """What others ask, oldest first."""
-        found = {one.id: one for way in self._ways for one in way.pending()}
+        """What others ask, oldest first; nothing of somebody who is this person as far as anything tells."""
+        me = _person(self._trail.actor, self._ways)
+        found = {one.id: one for way in self._ways for one in way.pending() if not one.by.same(me)}
         return sorted(found.values(), key=lambda one: (one.asked, one.id))
 
     async def refresh(self) -> None:
@@ -282,6 +285,8 @@ class Agreements:
         way = next((one for one in self._ways if proposal in one.pending()), None)
         if way is None:
             raise Unfit("it is over: it was withdrawn, has expired or was done")
+        if proposal.by.same(_person(self._trail.actor, self._ways)):
+            raise Unfit("who asks can't be the second person")
         data = {"request": proposal.id, "digest": proposal.digest, "granted": granted, "words": words}
         asked = {"what": proposal.what, "where": proposal.where, "reason": proposal.reason, "of": way.name}
         asker = proposal.told["by"]
@@ -295,7 +300,12 @@ class Agreements:
     # the rule itself
 
     async def stand(self, read: Callable[[], Chronicle]) -> None:
-        """See to it that what is in force is kept, before anything is done. Raises `Unrecorded` when it can't be."""
+        """See to it that what is in force is understood and kept, before anything is done.
+
+        Raises `Unrecorded` when it is not, or can't be.
+        """
+        if unclear := self.unclear():
+            raise Unrecorded("; ".join(unclear))
         try:
             await self.hold.recall(read)
             if not self.hold.stands:
@@ -320,6 +330,8 @@ class Agreements:
 
 def _person(actor: Actor, ways: Sequence[Colleagues]) -> Person:
     marks = {f"uid {actor.uid}", *([f"uid {actor.login}"] if actor.login is not None else [])}
+    here = f"on {actor.host}, boot {actor.process.boot}"
+    marks |= {f"{one} {here}" for one in marks} if actor.process.boot else set()
     return Person(actor.name, frozenset(marks).union(*(way.mine for way in ways)), actor.host)
 
 

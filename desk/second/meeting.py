@@ -31,7 +31,7 @@ MOST: Final = 4
 _VERSION: Final = 1
 _SOCKET: Final = re.compile(r"^[0-9a-f-]{36}\.sock$")
 _ENTRIES: Final = 4096
-"""Entries of the folder that are looked at."""
+"""Entries of the folder that are looked through; where there are more it is no meeting place."""
 _SOCKETS: Final = 64
 """Sessions that are asked; of one user, at most the number below."""
 _OF_ONE: Final = 8
@@ -226,7 +226,9 @@ def _sockets(folder: Path, now: float) -> list[Path]:
         raise OSError(doubt)
     there: list[tuple[float, int, Path]] = []
     with os.scandir(folder) as entries:
-        for _, entry in zip(range(_ENTRIES), entries, strict=False):
+        for number, entry in enumerate(entries):
+            if number >= _ENTRIES:
+                raise OSError(f"more than {_ENTRIES} files lie there: who asks can't be found among them")
             if not _SOCKET.match(entry.name):
                 continue
             with contextlib.suppress(OSError):

@@ -98,6 +98,10 @@ class Proposal:
         """Seconds until it expires; 0 once it has."""
         return max(0.0, (self.expires - now).total_seconds())
 
+    def same(self, other: Proposal) -> bool:
+        """True when both ask the same in the same words, on whatever way and by whoever's clock each was heard."""
+        return replace(other, by=self.by, expires=self.expires) == self
+
     @property
     def told(self) -> dict[str, Any]:
         """It as JSON values."""
@@ -119,7 +123,7 @@ class Proposal:
             made |= {name: _time(told[name]) for name in _TIMES}
             made["approvers"] = frozenset(_safe(one) for one in _listed(told["approvers"]))
             made["by"] = read_person(told["by"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise Unfit(f"it is no request: {type(error).__name__}") from None
         proposal = cls(**made)
         if not _ID.match(proposal.id) or not _DIGEST.match(proposal.digest):

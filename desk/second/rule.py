@@ -57,16 +57,19 @@ class Rule:
         placed = (self.production or not other.production) and self.protected >= other.protected
         return asked and narrower and placed
 
-    def joined(self, other: Rule) -> Rule:
-        """What asks for whatever either of the two asks for."""
-        if not other or not self:
-            return self or other
-        both = self.approvers & other.approvers
+    def joined(self, before: Rule) -> Rule:
+        """What asks for whatever either of the two asks for, of those whom both allow.
+
+        Where nobody is allowed by both, those are whom `before` allows: who may agree changes by agreement only.
+        """
+        if not before or not self:
+            return self or before
+        both = self.approvers & before.approvers
         return Rule(
-            self.classes | other.classes,
-            both or self.approvers or other.approvers,
-            self.production or other.production,
-            self.protected | other.protected,
+            self.classes | before.classes,
+            both or before.approvers or self.approvers,
+            self.production or before.production,
+            self.protected | before.protected,
         )
 
     def _has(self, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Final, TypeVar
 
 from desk.clock import Clock
 from desk.second.colleagues import Take, Unreachable
-from desk.second.proposal import Answer, Person, Proposal, State, Unfit
+from desk.second.proposal import LONGEST, Answer, Person, Proposal, State, Unfit
 from desk.shared.relay import Relay
 from probes.base import ProbeError, SafeText, SharedRequests, Wanted
 
@@ -65,6 +66,8 @@ class StoreColleagues:
 
     async def ask(self, proposal: Proposal) -> None:
         """Let others know of it."""
+        if len(json.dumps(proposal.told)) > LONGEST:
+            raise Unreachable("it is too much for anybody to read: do less at once")
         left = proposal.left(self._clock.now())
         known = await self._sent(
             lambda: self._requests.ask(
@@ -135,7 +138,7 @@ class StoreColleagues:
                 self._call(self._answered, one)
 
     def _read(self, one: Wanted) -> Proposal | None:
-        """What somebody else asks and we may answer; None for all else."""
+        """What somebody else asks and we may answer, the same at every look; None for all else."""
         if one.mine or not one.lets or one.granted is not None or one.used or one.withdrawn or one.left <= 0:
             return None
         try:
@@ -144,8 +147,12 @@ class StoreColleagues:
             return None
         if (told.id, told.digest) != (one.id, one.digest) or (told.system, told.environment) != self._about:
             return None
-        by = replace(_person(str(SafeText(one.by, 63))), host=told.by.host)
-        return replace(told, by=by, expires=self._clock.now() + timedelta(seconds=one.left))
+        by = _person(str(SafeText(one.by, 63)))
+        # who has two logins there is still one user of one machine; what is claimed only ever makes people the same
+        claimed = {mark for mark in told.by.marks if ", boot " in mark}
+        by = replace(by, host=told.by.host, marks=by.marks | claimed)
+        made = replace(told, by=by, expires=self._clock.now() + timedelta(seconds=one.left))
+        return next((known for known in self._pending if known.by == by and known.same(made)), made)
 
     def _tell(self, pending: tuple[Proposal, ...]) -> None:
         before, self._pending = self._pending, pending

@@ -114,16 +114,23 @@ class SharedLocks:
             with self._turn:
                 if not self._there and self._next == -math.inf:
                     self._connect()
+                with self._gate:
+                    self._claims.append(made)  # before anybody else may see the connection break
                 self._take(made)
         except BaseException:
-            made.local.release()
+            self._drop(made)
             raise
         if made.lost:
-            made.local.release()
+            self._drop(made)
             raise Held(made.lost)
-        with self._gate:
-            self._claims.append(made)
         return made
+
+    def _drop(self, claim: SharedClaim) -> None:
+        """It came to nothing."""
+        with self._gate:
+            if claim in self._claims:
+                self._claims.remove(claim)
+        claim.local.release()
 
     def let_go(self, claim: SharedClaim) -> None:
         """A claim is released: here at once, in the store as soon as somebody has the time for it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from desk.codec import CodecError, made, plain
+from desk.codec import CodecError, plain, shared
 from probes.base import SafeText, Seen
 
 _LONGEST = 60
@@ -58,7 +58,7 @@ def others(seen: Iterable[Seen], ours: str) -> tuple[Present, ...]:
         if one.session == ours:
             continue
         try:
-            says: Here = made(Here, one.says)
+            says: Here = shared(Here, one.says)
         except CodecError:
             continue
         found.append(Present(_safe(one.session), _safe(one.by), _cut(says), max(0.0, one.age)))

@@ -46,6 +46,9 @@ _SESSION: Final[Mapping[str, str]] = {
 }
 """Settings of our session there. A server that hears nothing from us for half a minute lets go of our locks."""
 
+_PLAIN: Final = "NOT ENCRYPTED"
+_BELIEVED: Final = "encrypted, and WHOEVER ANSWERS is believed"
+
 Parameters = Callable[[], tuple[Mapping[str, str | int], str]]
 """Gives the parameters of libpq and the place for a person, each time anew; may wait, and raises `ProbeError`."""
 
@@ -70,6 +73,23 @@ class Line:
     def where(self) -> str:
         """The place, free of secrets."""
         return self._where
+
+    @property
+    def protection(self) -> str:
+        """How what goes over it is kept from others, in words."""
+        connection = self._connection
+        if connection is None:
+            return "not connected"
+        if not connection.pgconn.ssl_in_use:
+            return "it stays on this machine" if connection.info.host.startswith(("/", "@")) else _PLAIN
+        if connection.info.get_parameters().get("sslmode", "").startswith("verify"):
+            return "encrypted, and the server has proven who it is"
+        return _BELIEVED
+
+    @property
+    def is_protected(self) -> bool:
+        """True while nobody on the way can read what goes over it, or stand in the server's place."""
+        return self.is_open and self.protection not in (_PLAIN, _BELIEVED)
 
     @property
     def is_open(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -30,7 +31,7 @@ _READ: Final = """SELECT seq, id, at, about, body, by FROM (
 """At most so many records, and of long ones fewer."""
 
 
-_SEEN: Final = """SELECT session, by, body, extract(epoch FROM clock_timestamp() - seen)::float8
+_SEEN: Final = """SELECT left(session, 100), by, body, extract(epoch FROM clock_timestamp() - seen)::float8
 FROM opsroom_store.presence
 WHERE system = %s AND seen > clock_timestamp() - interval '30 seconds' ORDER BY session LIMIT 200"""
 
@@ -76,7 +77,7 @@ class Records:
     def here(self, session: str, says: object) -> list[Seen]:
         """Say that we are there; everybody who is, with us."""
         rows = self._line.ask(
-            "SELECT session, by, body, age FROM opsroom_store.here(%s, %s, %s)",
+            "SELECT left(session, 100), by, body, age FROM opsroom_store.here(%s, %s, %s)",
             (self._system, session, json.dumps(says)),
         )
         return [Seen(session, by, read_json(body), age) for session, by, body, age in rows]
@@ -101,11 +102,18 @@ class Records:
 
     def wait(self, seconds: float) -> bool:
         """Wait until something is told of this system, `wake` is called, or time is up."""
-        self._line.wait(seconds, self._ear)
-        with suppress(BlockingIOError):
-            os.read(self._ear, 4096)
-        heard, self._line.heard = self._line.heard, []
-        return self._system in heard
+        ends = time.monotonic() + seconds
+        while True:
+            left = ends - time.monotonic()
+            self._line.wait(max(0.0, left), self._ear)
+            heard, self._line.heard = self._line.heard, []
+            if self._system in heard:
+                return True
+            with suppress(BlockingIOError):
+                os.read(self._ear, 4096)
+                return False
+            if left <= 0:
+                return False
 
     def wake(self) -> None:
         """End `wait`; from any thread."""
@@ -121,5 +129,5 @@ def read_json(body: object) -> object:
     """A text of the store as JSON values; None where it is none."""
     try:
         return json.loads(str(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -13,9 +13,15 @@ from probes.store.records import read_json
 _WANTED: Final = """SELECT id, digest, body, by,
     greatest(0, extract(epoch FROM until - clock_timestamp()))::float8, yes, coalesce(answered_by, ''), words,
     used IS NOT NULL, withdrawn IS NOT NULL, by = session_user, opsroom_store.lets(approvers)
-FROM opsroom_store.request
-WHERE system = %s AND (id = %s OR (%s = '' AND until > clock_timestamp() - interval '5 minutes'))
-ORDER BY asked, id LIMIT 200"""
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY by ORDER BY asked DESC, id) AS place
+    FROM opsroom_store.request
+    WHERE system = %s AND (id = %s OR (%s = '' AND until > clock_timestamp() - interval '5 minutes'))
+        AND octet_length(body) <= 65536
+        AND CASE WHEN pg_column_size(approvers) > 16384 THEN false ELSE cardinality(approvers) <= 200 END
+) AS fit
+WHERE place <= 40 ORDER BY asked, id LIMIT 400"""
+"""Of one login the newest only, and nothing that is too long to be read: nobody crowds anybody else out."""
 
 
 class Requests:

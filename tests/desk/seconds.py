@@ -21,8 +21,8 @@ from desk.ids import new_id
 from desk.second import Answer, Person, Proposal, State, Take, Unfit
 from desk.second.agreements import Draft
 
-ADA: Final = Person("ada", frozenset({"uid 1000"}), "bastion")
-BOB: Final = Person("bob", frozenset({"uid 1001"}), "bastion", "by the kernel: uid 1001")
+ADA: Final = Person("ada", frozenset({"uid 41000"}), "bastion")
+BOB: Final = Person("bob", frozenset({"uid 41001"}), "bastion", "by the kernel: uid 41001")
 STRANGER: Final = 12345
 """A uid that nobody has."""
 ROOT: Final = Path(__file__).parents[2]

@@ -17,7 +17,9 @@ from desk.audit import Code, Trail
 from desk.clock import SystemClock
 from desk.codec import CodecError, plain
 from desk.inbox.book import Book
-from desk.inbox.case import What
+from desk.inbox.case import Case, What
+from desk.inbox.case import Standing as CaseStanding
+from desk.inbox.inbox import Inbox
 from desk.inbox.record import Record
 from desk.notices.row import State
 from desk.notices.spool import Spool
@@ -29,6 +31,7 @@ from desk.shared.presence import Here, others, told
 from desk.shared.standing import Standing
 from desk.store import Row, StoreError
 from probes.base import Carried, Seen, Severity
+from tests.toys import StillClock
 from tui.kinds import Kinds
 
 START = datetime(2026, 3, 1, 3, 12, 41, tzinfo=UTC)
@@ -194,6 +197,16 @@ def happened(seed: int) -> list[Record]:
     return made
 
 
+def mixed(records: list[Record], chance: random.Random) -> list[Record]:
+    """In an order that can happen: each machine's own stay in theirs."""
+    left = [one for one in records if int(one.case[-3:]) % 2]
+    right = [one for one in records if not int(one.case[-3:]) % 2]
+    made = []
+    while left or right:
+        made.append((left if left and (not right or chance.random() < 0.5) else right).pop(0))
+    return made
+
+
 @given(st.integers(0, 10_000), st.randoms(use_true_random=False))
 def test_two_machines_that_were_apart_know_the_same_open_cases_once_they_are_merged(
     seed: int, chance: random.Random
@@ -201,10 +214,79 @@ def test_two_machines_that_were_apart_know_the_same_open_cases_once_they_are_mer
     records = happened(seed)
     ours = [one for one in records if int(one.case[-3:]) % 2]
     theirs = [one for one in records if not int(one.case[-3:]) % 2]
-    mixed, left, right = [], ours[:], theirs[:]
-    while left or right:
-        mixed.append((left if left and (not right or chance.random() < 0.5) else right).pop(0))
-    assert story(ours + theirs) == story(theirs + ours) == story(mixed) == story(records)
+    assert story(ours + theirs) == story(theirs + ours) == story(mixed(records, chance)) == story(records)
+
+
+@given(st.integers(0, 10_000), st.randoms(use_true_random=False), st.integers(1, 30))
+def test_what_comes_in_pages_tells_the_same_as_what_comes_one_by_one(
+    seed: int, chance: random.Random, page: int
+) -> None:
+    records = happened(seed)
+    book, coming, taken = Book(), mixed(records, chance), []
+    for place in range(0, len(coming), page):
+        taken += [record for record, _, _ in book.take_all(coming[place : place + page])]
+    assert sorted(one.id for one in taken) == sorted(one.id for one in records)
+    assert {str(identity): (life.id, life.held) for identity, life in book.open.items()} == story(records)
+    assert list(book.take_all(records)) == []
+
+
+def test_merging_what_two_machines_did_apart_takes_work_in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one alert that comes and goes all night, page by page as it comes from a store."""
+    made: list[list[Record]] = []
+    for offset, machine in enumerate("ab"):
+        mine = []
+        for number in range(500):
+            at = START + timedelta(seconds=10 * number + offset)
+            case = f"case{number:04}{machine}"
+            alert = Alert("db", "rule", Severity.WARNING, "g", (), "much", since=0.0, at=at)
+            mine.append(Record(f"{number:04}{machine}r", at, What.RAISED, case, alert=alert))
+            mine.append(Record(f"{number:04}{machine}s", at + timedelta(seconds=5), What.CLEARED, case))
+        made.append(mine)
+    ours, theirs = made
+    told = 0
+    add = Book._add
+
+    def counted(self: Book, record: Record) -> object:
+        nonlocal told
+        told += 1
+        return add(self, record)
+
+    monkeypatch.setattr(Book, "_add", counted)
+    book = Book()
+    list(book.take_all(ours))
+    for place in range(0, len(theirs), 200):
+        list(book.take_all(theirs[place : place + 200]))
+    assert len(book.lives) > 400
+    assert told <= 10 * (len(ours) + len(theirs))  # one by one it would be half a million
+
+
+def test_a_machine_whose_clock_is_ahead_swallows_no_alert_and_no_decision() -> None:
+    clock, kept = StillClock(), list[Record]()
+    inbox = Inbox(clock, {"db": "postgres"}, kept.extend)
+    inbox.open(True)
+    alert = Alert("db", "rule", Severity.WARNING, "g", (), "much", since=clock.seconds, at=clock.wall, value=1.0)
+
+    def later() -> list[Case]:
+        clock.seconds, clock.wall = clock.seconds + 1, clock.wall + timedelta(seconds=1)
+        inbox.look("db", [alert])
+        inbox.tick()
+        return inbox.cases()
+
+    later()
+    ahead = clock.wall + timedelta(hours=1)
+    inbox.take([Record("theirs", ahead, What.CLEARED, kept[0].case)])
+    (case,) = later()
+    assert case.standing is CaseStanding.OPEN
+    assert [one.what for one in kept] == [What.RAISED, What.RAISED]
+    inbox.take([Record("hers", ahead + timedelta(hours=1), What.ACKNOWLEDGED, case.id, "eve")])
+    inbox.acknowledge(later()[0], "ada", "mine")
+    (case,) = later()
+    assert case.acknowledged is not None
+    assert case.acknowledged.by == "ada"
+    inbox.release(case, "ada")
+    assert later()[0].standing is CaseStanding.OPEN
+    assert len(kept) == 4
+    assert [one.id for one in sorted(kept, key=lambda one: one.at)] == [one.id for one in kept]
 
 
 # the profile

@@ -171,10 +171,11 @@ def test_a_full_disk_is_said_and_nothing_of_the_batch_is_kept(tmp_path: Path) ->
     store.close()
 
 
-def test_what_is_no_json_is_read_as_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("body", ["{broken", "[" * 100_000], ids=["broken", "deep"])
+def test_what_is_no_json_is_read_as_nothing(tmp_path: Path, body: str) -> None:
     store = FileStore.open(tmp_path / "s.db")
     store.append("inbox", [row("a")])
-    store._db.execute("UPDATE record SET body = '{broken'")
+    store._db.execute("UPDATE record SET body = ?", (body,))
     store._db.commit()
     assert store.read("inbox")[0].body == {}
     store.close()

@@ -68,7 +68,14 @@ def plain(body: Mapping[str, Any]) -> object:
 class Session:
     """One person at one machine."""
 
-    def __init__(self, folder: Path, url: str, name: str = "ada", system: str = SYSTEM) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        name: str = "ada",
+        system: str = SYSTEM,
+        parsed: Callable[[Mapping[str, Any]], object] = plain,
+    ) -> None:
         self.folder = folder
         self.name = name
         self.clock = SystemClock()
@@ -76,7 +83,7 @@ class Session:
         session = f"{name}-{folder.name}"
         self.records = Records(line(url, f"opsroom/{session}"), system)
         strands = [
-            Strand(one, folder / f"{one}.db", plain, lambda one=one: self.arrived.append(one))  # type: ignore[misc]
+            Strand(one, folder / f"{one}.db", parsed, lambda one=one: self.arrived.append(one))  # type: ignore[misc]
             for one in STREAMS
         ]
         here = Here(name, folder.name)

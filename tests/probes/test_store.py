@@ -47,6 +47,12 @@ def system() -> str:
 
 
 @pytest.fixture
+def thing() -> str:
+    """What a lock is about: another one for each test, for locks know no systems."""
+    return f"db {new_id()}"
+
+
+@pytest.fixture
 def session(postgres: Postgres, database: str, system: str, tmp_path: Path) -> Iterator[Callable[..., Session]]:
     """Makes sessions, each on a machine of its own."""
     with ExitStack() as held:
@@ -316,6 +322,32 @@ def test_a_store_begun_anew_gets_everything_from_the_machines(
     assert set(ada.read()) == set(bob.read()) == {"a1", "b1"}
 
 
+def test_what_the_owner_lets_go_is_not_brought_back_by_who_wrote_nothing_since(
+    session: Callable[..., Session], postgres: Postgres, database: str, system: str
+) -> None:
+    ada, bob = session("ada"), session("bob")
+    ada.write("a1", "a2")
+    wait_for(lambda: len(bob.read()) == 2)
+    bob.write("b1")
+    wait_for(lambda: len(ada.read()) == 3 and not ada.unsent() and not bob.unsent())
+    postgres.sql(
+        f"UPDATE opsroom_store.record SET kept = now() - interval '99 days' WHERE system = '{system}'",
+        database=database,
+    )
+    postgres.sql("SELECT opsroom_store.forget(31)", database=database)
+    there = records(postgres, database, system)
+    assert [row.id for row in there.read("inbox", 0, 10)] == ["a2", "b1"]
+    for one in (ada, bob):
+        one.records.cut()  # each looks anew whether it is the store it knows
+        one.relay.wake()
+    wait_for(lambda: ada.relay.standing.lost is None and bob.relay.standing.lost is None)
+    ada.write("a3")
+    bob.write("b2")
+    wait_for(lambda: len(ada.read()) == len(bob.read()) == 5)
+    assert sorted(row.id for row in there.read("inbox", 0, 10)) == ["a2", "a3", "b1", "b2"]
+    assert ada.read()[:2] == ["a1", "a2"]  # here it is kept for as long as files keep it
+
+
 # presence
 
 
@@ -358,18 +390,20 @@ def test_nobody_speaks_in_the_place_of_another_session(
 # locks
 
 
-def test_a_lock_is_one_persons_on_whatever_machine_and_says_who_and_why(session: Callable[..., Session]) -> None:
+def test_a_lock_is_one_persons_on_whatever_machine_and_says_who_and_why(
+    session: Callable[..., Session], thing: str
+) -> None:
     ada, bob = session("ada"), session("bob")
-    with ada.locks.claim("db", "ada does restart to web") as claim:
+    with ada.locks.claim(thing, "ada does restart to web") as claim:
         assert claim.held
         assert claim.doubt == ""
         with pytest.raises(Held, match=re.escape("ada does restart to web (ada, by the store)")):
-            bob.locks.claim("db", "bob")
-        bob.locks.claim("another", "bob").release()
+            bob.locks.claim(thing, "bob")
+        bob.locks.claim(f"another {thing}", "bob").release()
 
     def mine() -> bool:
         try:
-            bob.locks.claim("db", "bob")
+            bob.locks.claim(thing, "bob")
         except Held:
             return False
         return True
@@ -377,19 +411,19 @@ def test_a_lock_is_one_persons_on_whatever_machine_and_says_who_and_why(session:
     wait_for(mine)
 
 
-def test_a_lock_can_be_taken_again_at_once_by_who_let_it_go(session: Callable[..., Session]) -> None:
+def test_a_lock_can_be_taken_again_at_once_by_who_let_it_go(session: Callable[..., Session], thing: str) -> None:
     ada, bob = session("ada"), session("bob")
     for _ in range(20):
-        ada.locks.claim("db", "ada").release()
-    with ada.locks.claim("db", "ada"), pytest.raises(Held):
-        bob.locks.claim("db", "bob")
+        ada.locks.claim(thing, "ada").release()
+    with ada.locks.claim(thing, "ada"), pytest.raises(Held):
+        bob.locks.claim(thing, "bob")
 
 
 def test_a_lock_dies_with_its_connection_and_who_had_it_hears_that_somebody_else_has_it(
-    session: Callable[..., Session], postgres: Postgres, database: str
+    session: Callable[..., Session], postgres: Postgres, database: str, thing: str
 ) -> None:
     ada, bob = session("ada"), session("bob")
-    claim = ada.locks.claim("db", "ada acts")
+    claim = ada.locks.claim(thing, "ada acts")
     ada.relay.close()  # nobody looks after ada's locks for now
     postgres.sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -400,7 +434,7 @@ def test_a_lock_dies_with_its_connection_and_who_had_it_hears_that_somebody_else
 
     def takes() -> bool:
         try:
-            taken.append(bob.locks.claim("db", "bob acts"))
+            taken.append(bob.locks.claim(thing, "bob acts"))
         except Held:
             return False
         return True
@@ -419,10 +453,10 @@ def test_a_lock_dies_with_its_connection_and_who_had_it_hears_that_somebody_else
 
 
 def test_a_lock_held_through_an_outage_is_taken_again_and_a_zombie_of_ours_is_ended(
-    session: Callable[..., Session], postgres: Postgres, database: str
+    session: Callable[..., Session], postgres: Postgres, database: str, thing: str
 ) -> None:
     ada = session("ada")
-    claim = ada.locks.claim("db", "ada acts")
+    claim = ada.locks.claim(thing, "ada acts")
     first = claim.connection
     lines = ada.locks._server._line  # type: ignore[attr-defined]
     zombie, lines._connection = lines._connection, None  # lost here, and the server does not know

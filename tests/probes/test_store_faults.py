@@ -101,7 +101,7 @@ def test_a_way_that_breaks_is_said_and_what_was_done_meanwhile_is_merged(
         assert found is not None
         both.proven(found[0])
         wait_for(lambda: both.ada.relay.standing.waiting == 1)
-        claim = both.ada.locks.claim("db", "ada acts")
+        claim = both.ada.locks.claim(f"db of {tmp_path.name}", "ada acts")
         wait_for(lambda: claim.doubt)
         assert "only people on this machine" in claim.doubt
         assert claim.held
@@ -187,7 +187,7 @@ def test_a_server_that_hangs_holds_nobody_up(new_postgres: Callable[..., Postgre
         assert time.monotonic() - began < 10
         wait_for(lambda: lost(both.ada), 60)
         both.proven("no answer from 127.0.0.1")
-        claim = both.ada.locks.claim("db", "ada acts")
+        claim = both.ada.locks.claim(f"db of {tmp_path.name}", "ada acts")
         assert claim.held
         claim.release()
         ending = threading.Thread(target=both.bob.close)

@@ -449,8 +449,8 @@ def _stories(stage: Stage, whole: Sum) -> None:
 def story(folder: Path) -> dict[str, object]:
     """What a machine's files tell: what is open, what was decided, how the checklists stand."""
     book = Book()
-    for record in journal.look(folder / "inbox.db", inboxes.STREAM, inboxes.read):
-        book.take(record)
+    for _ in book.take_all(journal.look(folder / "inbox.db", inboxes.STREAM, inboxes.read)):
+        pass
     lists = checklists.Book()
     lists.take(journal.look(folder / "checklists.db", checking.STREAM, checking.read))
     runs = {name: lists.run(name, DUE) for name in CHECKLISTS}

@@ -84,7 +84,7 @@ async def test_what_is_approved_is_used_once_and_all_of_it_is_on_record(tmp_path
         assert way.uses == [id_]
         assert one.codes == [Code.SECOND_ASKED, Code.SECOND_APPROVED, Code.SECOND_USED]
         used = one.record[-1].data
-        assert used["by"] == {"name": "bob", "marks": ["uid 1001"], "host": "bastion", "proof": BOB.proof}
+        assert used["by"] == {"name": "bob", "marks": ["uid 41001"], "host": "bastion", "proof": BOB.proof}
         assert (used["request"], used["digest"]) == (id_, D)
 
 
@@ -255,6 +255,39 @@ async def test_a_rule_that_was_in_force_stays_until_two_agree_on_less(tmp_path: 
     async with session(tmp_path, rule=NOTHING) as one:
         await one.stand()
         assert one.second.hold.in_force == NOTHING
+
+
+async def test_who_may_agree_is_exchanged_by_agreement_only(tmp_path: Path) -> None:
+    before, now = (Rule(GRAVE.classes, frozenset({name})) for name in ("bob", "eve"))
+    async with session(tmp_path, rule=before) as one:
+        await one.stand()
+    way = Beside()
+    async with session(tmp_path, way, rule=now) as one:
+        await one.stand()
+        assert one.second.hold.weakened
+        await one.second.propose(draft(one.second.hold.digest))
+        assert way.asked[-1].approvers == {"bob"}
+
+
+async def test_one_user_of_one_machine_answers_nothing_they_asked_under_another_login(tmp_path: Path) -> None:
+    way = Beside()
+    async with session(tmp_path, Beside()) as mine, session(tmp_path / "other", way) as one:
+        marks = (await mine.second.propose(draft())).proposal.by.marks
+        here = frozenset(mark for mark in marks if ", boot " in mark)
+        assert here
+        way.waiting = [proposal(by=Person("bob", here | {"role bob"}, "", "by the store"))]
+        assert one.second.pending() == []
+        with pytest.raises(Unfit, match="who asks can't be the second person"):
+            await one.second.answer(way.waiting[0], True)
+        assert one.record == []
+
+
+async def test_a_rule_that_nobody_understands_lets_nobody_act(tmp_path: Path) -> None:
+    async with session(tmp_path) as one:
+        one.second.unclear = lambda: ["p.toml:3: second_person: prge is no action"]
+        with pytest.raises(Unrecorded, match="second_person: prge is no action"):
+            await one.stand()
+        assert one.record == []
 
 
 async def test_a_file_that_was_deleted_takes_no_rule_out_of_force(tmp_path: Path) -> None:

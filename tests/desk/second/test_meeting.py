@@ -269,6 +269,17 @@ async def test_what_killed_sessions_left_behind_crowds_nobody_out() -> None:
             assert len(session.answers) == 1
 
 
+async def test_a_folder_that_somebody_filled_is_no_meeting_place_and_it_is_said() -> None:
+    with meeting_place() as folder:
+        for number in range(4100):
+            os.mknod(folder / f"junk{number}")
+        meeting = Meeting(folder, "toys", "", SystemClock())
+        with pytest.raises(Unreachable, match="more than 4096 files lie there"):
+            await meeting.refresh()
+        assert "can't be found" in meeting.trouble
+        await meeting.close()
+
+
 async def test_one_session_asks_a_few_things_at_a_time() -> None:
     with meeting_place() as folder:
         async with asking(folder, *(proposal() for _ in range(MOST))) as session:

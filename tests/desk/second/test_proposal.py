@@ -52,13 +52,13 @@ def test_an_answer_to_another_digest_is_none() -> None:
 def test_who_asks_can_not_answer() -> None:
     one = matter()
     with pytest.raises(Unfit, match="who asks"):
-        one.take(yes(one, by=replace(ADA, name="somebody", proof="by the kernel: uid 1000")), BEGAN)
+        one.take(yes(one, by=replace(ADA, name="somebody", proof="by the kernel: uid 41000")), BEGAN)
 
 
 def test_who_shares_a_login_with_who_asks_can_not_answer() -> None:
-    one = Matter(proposal(by=replace(ADA, marks=frozenset({"uid 0", "uid 1000"}))), END)
+    one = Matter(proposal(by=replace(ADA, marks=frozenset({"uid 0", "uid 41000"}))), END)
     with pytest.raises(Unfit, match="who asks"):
-        one.take(yes(one, by=replace(BOB, marks=frozenset({"uid 1001", "uid 1000"}))), BEGAN)
+        one.take(yes(one, by=replace(BOB, marks=frozenset({"uid 41001", "uid 41000"}))), BEGAN)
 
 
 def test_who_bears_no_mark_or_is_proven_by_nobody_can_not_answer() -> None:

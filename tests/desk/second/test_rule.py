@@ -59,6 +59,14 @@ def test_two_rules_joined_ask_for_what_either_asks_for(one: Rule, two: Rule) -> 
     assert all(rule.production <= both.production and rule.protected <= both.protected for rule in (one, two) if rule)
 
 
+@given(RULES, RULES)
+def test_two_rules_joined_let_nobody_agree_whom_the_one_before_does_not_let(now: Rule, before: Rule) -> None:
+    both = now.joined(before)
+    if before and before.approvers:
+        assert both.approvers
+        assert both.approvers <= before.approvers
+
+
 @given(RULES)
 def test_a_rule_is_read_back_as_it_was_told(one: Rule) -> None:
     assert Rule.read(one.told) == one
