@@ -54,6 +54,21 @@ class Actor:
     claimed: Mapping[str, str]
     """What the environment says; anybody can set it."""
 
+    @property
+    def called(self) -> str:
+        """As whom colleagues know them: "ada as root" behind sudo, else the name."""
+        return called(self.name, self.claimed)
+
+
+def called(name: str, claimed: Mapping[str, str]) -> str:
+    """As whom colleagues know a user, by what the kernel says and what the environment claims.
+
+    >>> called("root", {"SUDO_USER": "ada"}), called("ada", {"USER": "ada"})
+    ('ada as root', 'ada')
+    """
+    before = claimed.get("SUDO_USER", "")
+    return f"{before} as {name}" if before not in ("", name) else name
+
 
 def who(environ: Mapping[str, str]) -> Actor:
     """The person behind this process."""

@@ -15,7 +15,7 @@ from desk.audit import Trail
 from desk.clock import Clock
 from desk.guard import Mode, Setting
 from desk.hands import Hands
-from desk.locks import FileLocks
+from desk.locks import FileLocks, Locks
 from desk.second import Colleagues, Rule
 from desk.second.agreements import Agreements
 from desk.second.hold import Hold
@@ -206,6 +206,7 @@ def toy_hands(
     second: Rule = NOTHING,
     passive: Path | None = None,
     ways: Sequence[Colleagues] = (),
+    locks: Locks | None = None,
 ) -> Hands:
     """A session that may act on one target, `it`. What `second` says is asked of other people on these `ways`."""
     held = clock or StillClock()
@@ -220,12 +221,12 @@ def toy_hands(
             lambda target: Setting("toys", "test", production, protected, agreements.hold.in_force),
             lambda: hands.mode,
             trail,
-            FileLocks(folder / "locks"),
+            locks or FileLocks(folder / "locks"),
             held,
             every=0.01,
             over=hands.over,
             second=agreements,
-            bars=lambda plan, digest: hands.bars(plan, digest),
+            bars=lambda plan, digest, confirmed: hands.bars(plan, digest, confirmed),
         )
 
     return Hands(make, trail, held, 10, passive, agreements)

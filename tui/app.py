@@ -142,6 +142,8 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
             if self.room.hands.second is not None:
                 self.room.hands.second.begin(self._ring)
             await self._take_hold(self.room.hands)
+        elif self.room.onlooker is not None:
+            self.room.onlooker.begin(self._ring)
 
     async def _take_hold(self, hands: Hands) -> None:
         """Arm as the profile or the command line says, and ask about what earlier sessions left open."""
@@ -234,6 +236,8 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
             await self._terminal.end()
         if self.room.hands is not None:
             await self.room.hands.close()
+        if self.room.onlooker is not None:
+            await self.room.onlooker.close()
         if self.room.scribe is not None:
             self.room.scribe.end()
         await self.room.engine.close()

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from desk.history import Historian
     from desk.inbox.journal import InboxJournal
     from desk.measures import Measure
+    from desk.second.agreements import Agreements
+    from desk.second.onlooker import Onlooker
     from desk.shared.presence import Present
     from desk.tape.scribe import Scribe
     from tui.checklists import ChecklistDesk
@@ -92,6 +94,8 @@ class Room:
     stage: FaultSwitch | None = None
     hands: Hands | None = None
     """What acts, loaded after the first picture; None where the session is read-only for good."""
+    onlooker: Onlooker | None = None
+    """Hears what others ask a second person for, where the session is read-only for good."""
     read_only_because: str = "this session is read-only"
     """Why it is; empty when it isn't."""
     keep: Callable[[], InboxJournal] | None = None
@@ -329,9 +333,14 @@ class Room:
         """The line of the worst open incident; None: none is open."""
         return self.incidents.strip(self.key_of("incident"), width) if self.incidents is not None else None
 
+    @property
+    def second(self) -> Agreements | Onlooker | None:
+        """What others ask a second person for; None: nobody is heard here."""
+        return self.hands.second if self.hands is not None else self.onlooker
+
     def pressing(self) -> str:
         """What waits for an answer of the person at this session, in a line; empty: nothing does."""
-        second = self.hands.second if self.hands is not None else None
+        second = self.second
         waiting = second.pending() if second is not None else []
         if not waiting:
             return ""

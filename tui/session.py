@@ -79,9 +79,7 @@ def open_room(
     room.record = partial(wiring.scribe, profile, engine, secrets, places)
     room.history = wiring.history_file(profile, places)
     room.make_historian = partial(wiring.historian, profile, engine, places)
-    actor = who(environ)
-    claimed = actor.claimed.get("SUDO_USER", "")
-    room.who = f"{claimed} as {actor.name}" if claimed not in ("", actor.name) else actor.name
+    room.who = who(environ).called
     room.sharing = sharing = wiring.sharing(profile, engine, secrets, places, environ, room.who)
     room.keep = partial(wiring.journal, profile, engine, secrets, places, sharing)
     room.make_procedures = partial(wiring.procedures, room, secrets, places, runnable)
@@ -92,6 +90,8 @@ def open_room(
     terminal_ = Terminal()
     acting = partial(wiring.hands, profile, engine, kinds, secrets, places, environ, terminal_, sharing)
     hands = None if why_not else acting
+    if why_not:
+        room.onlooker = wiring.onlooker(profile, engine, sharing)
     app = OpsroomApp(room, secrets, look, arming, hands, terminal_)
     ring = app.ring if wishes.notices else None
     room.dispatch = delivery.dispatch(profile, engine, secrets, places, ring, environ, sharing)

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import termios
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from desk.second.agreements import Agreements
     from tui.places import Places
     from tui.sharing import Sharing
+
+_FIRST_WORD: Final = 20.0
+"""Seconds that the store gets to say what is asked."""
 
 
 @click.command()
@@ -54,18 +57,21 @@ async def _approve(profile: Profile, wanted: str | None) -> int:
     sharing = await _store(profile, second, secrets, places)
     try:
         second.begin()
+        away = await unheard(sharing) if sharing is not None else ""
         await second.refresh()
         if second.alone:
-            complain(f"opsroom: {second.alone}")
+            complain(f"opsroom: it is not known what waits: {second.alone}")
             return terminal.EXIT_RETRY
+        if away:
+            complain(f"opsroom: what is asked through the store is not seen: {away}")
         waiting = second.pending()
         if wanted is None:
             _list(waiting)
-            return terminal.EXIT_OK
+            return terminal.EXIT_RETRY if away else terminal.EXIT_OK
         there = [one for one in waiting if one.id.endswith(wanted.lower())]
         if len(there) != 1:
             complain(f"opsroom: {'several requests end' if there else 'no request ends'} in {ascii(wanted)[1:-1]}")
-            return terminal.EXIT_BAD
+            return terminal.EXIT_RETRY if away else terminal.EXIT_BAD
         return await _answer(second, there[0])
     finally:
         await second.close()
@@ -82,10 +88,23 @@ async def _store(profile: Profile, second: Agreements, secrets: Secrets, places:
     from tui.sharing import Sharing
 
     await secrets.prepare(wiring.references(profile))
-    sharing = Sharing(profile, SystemClock(), secrets, places, os.environ, who(os.environ).name)
+    sharing = Sharing(profile, SystemClock(), secrets, places, os.environ, who(os.environ).called)
     sharing.start()
     second.join(sharing.colleagues)
     return sharing
+
+
+async def unheard(sharing: Sharing) -> str:
+    """Wait for the first word of the store; why it says nothing, empty: it has said what is asked."""
+    from desk.second import Unreachable
+
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_FIRST_WORD):
+            while sharing.standing.lost is None:
+                with contextlib.suppress(Unreachable):
+                    await sharing.colleagues.refresh()
+                    return ""
+    return sharing.colleagues.trouble or f"no answer within {_FIRST_WORD:g} s"
 
 
 def _list(waiting: list[Proposal]) -> None:

@@ -53,8 +53,8 @@ async def test_nothing_is_done_before_somebody_else_approves_and_then_it_is_done
     assert intents[0].data["second"]["by"]["name"] == "bob"
     told = "\n".join(paper.shown(read(tmp_path / "audit"), 50))
     assert f"asked    [{one.id[-6:]}] a second person: restart kite (a test)" in told
-    assert f"APPROVED [{one.id[-6:]}] restart kite by bob (by the kernel: uid 1001)" in told
-    assert f"used     [{one.id[-6:]}] what bob (by the kernel: uid 1001) approved" in told
+    assert f"APPROVED [{one.id[-6:]}] restart kite by bob (by the kernel: uid 41001)" in told
+    assert f"used     [{one.id[-6:]}] what bob (by the kernel: uid 41001) approved" in told
 
 
 @two_people
@@ -110,9 +110,13 @@ async def test_a_refusal_is_shown_with_its_words_and_it_can_be_asked_anew(tmp_pa
     async with acting(tmp_path, second=EVERY_RESTART, ways=[way]) as (person, box):
         await ask(person)
         way.says(False, "not during the sale")
-        await person.sees("REFUSED", "by bob (by the kernel: uid 1001): not during the sale", "look again, to ask anew")
+        await person.sees(
+            "REFUSED", "by bob (by the kernel: uid 41001): not during the sale", "look again, to ask anew"
+        )
         assert box.requests == []
+        await seen(person)
         await person.press("tab")
+        await person.sees("▸[ look again")
         await person.press("enter")
         await person.sees("▸[ Cancel ]", "takes a second person", "looked at 0 s ago")
 

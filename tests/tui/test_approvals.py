@@ -58,9 +58,9 @@ async def opened(person: Sitting) -> None:
 
 async def test_the_room_says_that_something_waits_for_who_how_long_and_on_which_key(tmp_path: Path) -> None:
     async with asked(tmp_path) as (person, way):
-        await person.sees("1 request waits for a second person: ada wants to smash kite (9m", "left), V")
+        await person.sees("V: 1 request for a second person, 9m", "left: ada wants to smash kite")
         way.waiting.append(proposal(what="purge orders"))
-        await person.sees("2 requests wait for a second person: ada")
+        await person.sees("V: 2 requests for a second person, ")
         way.waiting.clear()
         await person.sees_no("a second person")
 
@@ -147,11 +147,14 @@ async def test_a_request_that_is_over_can_not_be_answered(tmp_path: Path) -> Non
 
 async def test_a_session_that_only_looks_answers_nothing(tmp_path: Path) -> None:
     async with asked(tmp_path) as (person, way):
-        person.room.undecided_because = "looking only: it was opened with --read-only"
         await opened(person)
         await standing(person)
-        await person.press("a")
+        person.room.undecided_because = "looking only: it was opened with --read-only"
+        person.app.screen.draw()  # type: ignore[attr-defined]
         await person.sees("looking only")
+        assert "a approves it" not in person.screen()
+        await person.press("a")
+        assert "type it to approve" not in person.screen()
         assert len(way.waiting) == 1
 
 
@@ -351,7 +354,8 @@ def test_a_word_that_names_no_class_and_no_action_is_found_before_it_is_relied_o
         check=False,
     )  # fmt: skip
     assert found.returncode == 2
-    assert found.stderr.strip() == f"{path}: second_person: prge is no class of acts and no action"
+    said = "second_person: prge is no class of acts and no action; did you mean purge?"
+    assert found.stderr.strip() == f"{path}:2: {said}"
 
 
 def test_where_nobody_can_be_reached_the_command_says_why(tmp_path: Path) -> None:

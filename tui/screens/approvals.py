@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from desk.audit import Unrecorded
 from desk.second import Proposal, State, Unfit, Unreachable
 from desk.second.agreements import Agreements, Draft
+from desk.second.onlooker import Onlooker
 from tui.keys import shown
 from tui.room import Room
 from tui.screens.act_picture import SEEN
@@ -27,8 +28,7 @@ _WEAKEN = "weaken"
 
 def approvals_sheet(room: Room) -> Sheet | str:
     """Every request that waits for a second person; a text where there can be none."""
-    hands = room.hands
-    second = hands.second if hands is not None else None
+    second = room.second
     if second is None:
         why = room.read_only_because or "this session has no way to a second person"
         return f"{why}; opsroom approve answers without a screen"
@@ -39,12 +39,15 @@ def approvals_sheet(room: Room) -> Sheet | str:
         made = drawn.listed(waiting, now, width)
         if not made:
             made = wrapped("nothing waits for you; what you ask yourself is answered by somebody else", width)
-        made += [line(), *_rule(second, width)]
+        if isinstance(second, Agreements):
+            made += [line(), *_rule(second, width)]
+        else:
+            made += [line(), *folded(line(dim(f"{room.read_only_because}: it is answered elsewhere")), width)]
         return made
 
     def choose(key: str) -> None:
         one = next((one for one in second.pending() if one.id == key), None)
-        if key == _WEAKEN:
+        if key == _WEAKEN and isinstance(second, Agreements):
             _weaken(sheet, second)
         elif one is not None:
             sheet.app.push_screen(Consent(room, second, one))
@@ -155,11 +158,14 @@ async def _withdrawn(second: Agreements, id_: str) -> None:
 
 
 class Consent(RoomScreen):
-    """One request as a whole. It is approved by typing what the act takes, once all of it was on the screen."""
+    """One request as a whole. It is approved by typing what the act takes, once all of it was on the screen.
+
+    An onlooker reads it, and can't answer.
+    """
 
     where: ClassVar[str] = "consent"
 
-    def __init__(self, room: Room, second: Agreements, proposal: Proposal) -> None:
+    def __init__(self, room: Room, second: Agreements | Onlooker, proposal: Proposal) -> None:
         super().__init__(room)
         self._second, self._proposal = second, proposal
         self._view = LineView(id="what")
@@ -195,7 +201,7 @@ class Consent(RoomScreen):
 
     @property
     def _waits(self) -> bool:
-        return self._proposal in self._second.pending()
+        return any(map(self._proposal.same, self._second.pending()))
 
     def draw(self) -> None:
         """All of the request, and how long it waits on."""
@@ -208,7 +214,8 @@ class Consent(RoomScreen):
         if over:
             made += [line(), *folded(line(" ", Span(over, Tone.NOTICE)), width, 1)]
         else:
-            made += [line(), line(" ", dim(f"{self._key('approve')} approves it, {self._key('refuse')} refuses it"))]
+            keys = f"{self._key('approve')} approves it, {self._key('refuse')} refuses it"
+            made += [line(), *folded(line(" ", dim(self._barred or keys)), width, 1)]
         self._view.show(made)
         self._read = self._read or self._view.top + self._view.size.height >= len(self._view.lines)
 
@@ -225,7 +232,7 @@ class Consent(RoomScreen):
                     self._pressed(key.action, event.time)
 
     def _pressed(self, action: str, at: float) -> None:
-        barred = self.room.undecided_because
+        barred = self._barred
         if self._said or not self._waits:
             self.say("there is nothing to answer any more")
         elif barred:
@@ -252,7 +259,14 @@ class Consent(RoomScreen):
         else:
             self.say("not refused: without words who asks would not know why")
 
+    @property
+    def _barred(self) -> str:
+        """Why nothing is answered from here; empty: it can be."""
+        looks = not isinstance(self._second, Agreements)
+        return self.room.undecided_because or (self.room.read_only_because if looks else "")
+
     async def _answer(self, granted: bool, words: str) -> None:
+        assert isinstance(self._second, Agreements)
         try:
             await self._second.answer(self._proposal, granted, words)
             self._said = "you have approved it" if granted else "you have refused it"
