@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from desk import measures
@@ -73,6 +74,9 @@ _SURE: Final = frozenset({Result.DONE, Result.REFUSED, Result.FAILED})
 
 AnyActuator = Actuator[Any]
 
+Bars = Callable[[Plan, str, datetime | None], str]
+"""Why a plan of this digest is barred now, in words; empty: it is not. The moment: when it was confirmed, if it was."""
+
 
 class _Unmet(Exception):
     """What an act requires is not so any more, directly before it would have been sent."""
@@ -96,14 +100,14 @@ class Runner:
         find: Find = lambda plan: (),
         consoles: Mapping[str, AnyActuator] | None = None,
         second: Agreements | None = None,
-        bars: Callable[[Plan, str], str] = lambda plan, digest: "",
+        bars: Bars = lambda plan, digest, confirmed: "",
     ) -> None:
         """`actuators`, `consoles` and `settings` go by target; `mode` is asked anew before every single request.
 
         `over` is told of each deed when nothing more of it will be asked for. `find` tells how what a plan requires
         stands now; without it nothing that requires anything is done. `consoles` hand the terminal over. `second`
-        knows what second persons have approved; without it nothing that needs one is done. `bars` says why a plan (and
-        its digest) is barred now, whoever confirms it: evidence that is to be kept.
+        knows what second persons have approved; without it nothing that needs one is done. `bars` says why a plan is
+        barred now, whoever confirms it: evidence that is to be kept.
         """
         self._bars = bars
         self._second = second
@@ -144,9 +148,9 @@ class Runner:
         """How everything that a plan requires stands now."""
         return tuple(self._find(plan)) if plan.requires else ()
 
-    def barred(self, plan: Plan) -> str:
-        """Why a plan is barred now, in words; empty: it is not."""
-        return self._bars(plan, digest_of(plan, self._settings(plan.target)))
+    def barred(self, plan: Plan, confirmed: datetime | None = None) -> str:
+        """Why a plan is barred now, in words; empty: it is not. `confirmed`: when it was, of one that is being done."""
+        return self._bars(plan, digest_of(plan, self._settings(plan.target)), confirmed)
 
     def setting(self, target: str) -> Setting:
         """Where acts on a target take place."""
@@ -261,13 +265,14 @@ class Runner:
         agreed = agreed_of(plan, setting)
         approved = self._second is not None and self._second.approves(given.agreed, agreed)
         verdict = judge(plan, setting, self._mode(), given, max(0.0, age), approved, self.findings(plan))
+        deed.confirmed = self._clock.now()
         if isinstance(verdict, Permit) and (barred := self.barred(plan)):
             verdict = Refusal(barred)
         if isinstance(verdict, Permit):
             try:
                 names = ", ".join(str(subject.name) for subject in plan.chosen[:3])
                 claim = await self._claimed(
-                    lock_of(plan), f"{self._trail.actor.name} does {plan.action.title} to {names}"
+                    lock_of(plan), f"{self._trail.actor.called} does {plan.action.title} to {names}"
                 )
                 deed.unlocked = claim.doubt
                 if not needs(plan, setting).second or await self._used(deed, given, agreed, claim):
@@ -352,6 +357,9 @@ class Runner:
                 raise RuntimeError("an actuator sends once")
             if why := unmet(deed.plan, self.findings(deed.plan)):
                 raise _Unmet(why)
+            if barred := self.barred(deed.plan, deed.confirmed):
+                deed.stop()  # nothing of what is left either
+                raise _Unmet(barred)
             if not claim.held:
                 raise _Unmet(claim.doubt or "the lock is lost")
             await self._trail.note(Code.SENT, {"deed": deed.id, "act": step.act})

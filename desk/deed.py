@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -65,6 +66,8 @@ class Deed:
     """Monotonic seconds."""
     id: str = field(default_factory=new_id)
     steps: list[Step] = field(default_factory=list)
+    confirmed: datetime | None = None
+    """When it was confirmed, aware UTC; None: that was not looked at yet."""
     agreed: Mapping[str, Any] = field(default_factory=dict)
     """What a second person approved, and who that is, for the record; empty: none was needed."""
     refused: str = ""

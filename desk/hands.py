@@ -13,14 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from desk.actions import Runner
+from desk.actions import Bars, Runner
 from desk.audit import Chronicle, Code, Trail, Unrecorded, chronicle
 from desk.clock import Clock
 from desk.deed import Deed
 from desk.guard import Confirmation, Mode, digest_of, needs
 from desk.measures import Measure, Measures, found
 from desk.second.agreements import Agreements
-from probes.base import Lane, Plan, ProbeError
+from probes.base import Lane, ProbeError
 
 MINUTES: Final = 10
 """For how long a session is armed unless the profile says otherwise."""
@@ -65,8 +65,8 @@ class Hands:
         """Temporary measures in force, also of earlier sessions once they were read."""
         self._tried: set[str] = set()
         """Measures that were already tried to be taken back by themselves."""
-        self.bars: Callable[[Plan, str], str] = lambda plan, digest: ""
-        """Why a plan (and its digest) is barred now, in words: evidence that is to be kept; empty: it is not."""
+        self.bars: Bars = lambda plan, digest, confirmed: ""
+        """Why a plan is barred now, in words: evidence that is to be kept; empty: it is not."""
         self.runner: Runner | None = None
         """What acts; None unless armed."""
 

@@ -199,7 +199,8 @@ class _Reader:
         runbooks = self._runbooks(head)
         checklists.read(self._data.get("checklist", []), targets, head is None or bool(runbooks))
         ways = [one.name for one in notified if isinstance(one.settings, channels.MESSAGES)]
-        scheme = incidents.scheme(self._data, self._findings, ways, Path(self._file).parent)
+        pagers = [one.name for one in notified if isinstance(one.settings, channels.PagerDutySettings)]
+        scheme = incidents.scheme(self._data, self._findings, ways, Path(self._file).parent, pagers)
         self._serving(targets)
         if not targets and not self._findings.problems:
             self._wrong((), "describes no target: add a table such as [host.local]")

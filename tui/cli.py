@@ -224,6 +224,7 @@ def _private(key: str, value: Any) -> bool:
 def validate(profile: str | None, files: tuple[Path, ...]) -> None:
     """Check profiles; every error at once, with file, line and key."""
     from tui.checklists import gathered
+    from tui.doctor_people import misspelt
 
     wrong = False
     try:
@@ -236,8 +237,7 @@ def validate(profile: str | None, files: tuple[Path, ...]) -> None:
         try:
             found = load(path, Kinds())
             lists, troubles = gathered(found, all_of=False)
-            strange = wiring.unknown_actions(found, Kinds())
-            troubles += [f"{path}: second_person: {one} is no class of acts and no action" for one in strange]
+            troubles += misspelt(found, Kinds())
             for trouble in troubles:
                 complain(trouble)
             wrong = wrong or bool(troubles)
@@ -285,15 +285,24 @@ def audit_show(last: int, as_json: bool) -> None:
 
 
 @audit.command(name="verify")
+@PROFILE
 @click.option("--witness", type=click.File(), help="Hashes or records kept elsewhere, as a system log; - reads them.")
-def audit_verify(witness: TextIO | None) -> None:
+@click.option("--store", is_flag=True, help="Hold it against the shared store that the profile names.")
+def audit_verify(profile: str | None, witness: TextIO | None, store: bool) -> None:
     """Is every record as it was written? Exit code 1 when not.
 
     With journald: journalctl -t opsroom -o cat | opsroom audit verify --witness -
     """
     from tui import paper
 
-    lines, whole = paper.verified(_chronicle(), witness or ())
+    if store:
+        from tui.verbs_store import audit_seen
+
+        hold = audit_seen(profile)  # before the files are read: what is written meanwhile is missing nowhere
+        found = _chronicle()
+        lines, whole = paper.verified(found, witness or (), hold(found))
+    else:
+        lines, whole = paper.verified(_chronicle(), witness or ())
     say("\n".join(lines))
     terminal.leave(terminal.EXIT_OK if whole else 1)
 
@@ -334,6 +343,7 @@ def info() -> None:
         ("the audit", str(places.audit)),
         ("alerts, history, notices", f"{places.state}/systems/*/inbox.db, history.db, notices.db"),
         ("incidents", f"{places.state}/systems/*/incidents.db"),
+        ("what you began to write", f"{places.state}/systems/*/unsaid/*.json"),
         *tapes.rows(places),
         ("forbids every act", f"{places.passive}, {'which is there' if places.passive.exists() else 'not there'}"),
         ("profiles found", ", ".join(str(path) for path in places.profiles()) or "none"),

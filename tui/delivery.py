@@ -13,7 +13,7 @@ from desk import words
 from desk.clock import Clock, SystemClock
 from desk.ids import new_id
 from desk.locks import FileLocks
-from desk.notices.channel import Channel, PagerDutySettings, SlackSettings, WebhookSettings
+from desk.notices.channel import Channel, EmailSettings, PagerDutySettings, SlackSettings, WebhookSettings
 from desk.notices.courier import Courier, Standing
 from desk.notices.file import SpoolError
 from desk.notices.row import Way
@@ -75,6 +75,22 @@ def teller(channel: Channel, secrets: Secrets, clock: Clock) -> Teller:
         from probes.notify.slack import Slack
 
         return Slack(channel.name, settings.url, secrets, settings.timeout, settings.proxy or "")
+    if isinstance(settings, EmailSettings):
+        from probes.notify.mail import Mail
+
+        return Mail(
+            channel.name,
+            settings.host,
+            secrets,
+            port=settings.port,
+            tls=settings.tls,
+            sender=settings.sender,
+            to=settings.to,
+            user=settings.user,
+            password=settings.password or "",
+            timeout=settings.timeout,
+            ca=settings.ca,
+        )
     if isinstance(settings, PagerDutySettings):
         from probes.notify.pagerduty import PagerDuty
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,12 +20,13 @@ from desk.incident.incident import Incident
 from desk.incident.incidents import CLIPBOARD, IncidentError, Incidents
 from desk.incident.journal import IncidentJournal
 from desk.incident.message import Draft, Outgoing
-from desk.incident.record import Link, Sent
+from desk.incident.record import PAGE, Link, Sent
 from desk.incident.scheme import Scheme, Template, adopted
 from desk.incident.timeline import Entry
 from desk.incident.timers import Kind, Timer, disturbed
+from desk.incident.unsaid import Unsaid
 from desk.notices.wording import System
-from probes.base import Lane, ProbeError, SafeText
+from probes.base import Delivery, Lane, ProbeError, SafeText
 from tui.incident_papers import NoPapers, Papers
 from widgets.incident import due_words, strip
 from widgets.lines import Line
@@ -70,13 +72,14 @@ class IncidentDesk:
         papers: Papers | None = None,
         outgoing: Outgoing | None = None,
         mask: Callable[[str], str] = str,
+        unsaid: Unsaid | None = None,
     ) -> None:
         """`journal` keeps them; None: this session alone knows them. `papers`: what lies beside; None: nothing does.
-        `outgoing` sends messages; without it they are copied. `mask` takes secrets out of what is shown to others."""
+        `outgoing` sends messages; without it they are copied. `mask` takes secrets out of what is shown to others.
+        `unsaid`: what this person began to write; None: it does not outlive the session."""
         self.incidents = incidents
         self.journal = journal
-        self.drafts: dict[str, str] = {}
-        """Notes that were begun and not written down yet, by incident."""
+        self.unsaid = unsaid or Unsaid(None, incidents.who)
         self._room, self._papers, self._outgoing, self._mask = room, papers, outgoing, mask
         self._own = incidents.scheme
         """The scheme before any runbook was read."""
@@ -93,6 +96,13 @@ class IncidentDesk:
         """Begin to keep them and to bring those of others; `changed` is told when what is shown may be another."""
         self._changed = changed
         self.incidents.changed = self._heard
+        loop = asyncio.get_running_loop()
+
+        def known() -> None:
+            with suppress(RuntimeError):  # the session has ended meanwhile
+                loop.call_soon_threadsafe(changed)
+
+        self.unsaid.start(known)
         if self.journal is not None:
             self.journal.start(self.incidents)
 
@@ -102,6 +112,7 @@ class IncidentDesk:
         for one in self._beside.values():
             if one.task is not None:
                 one.task.cancel()
+        self.unsaid.close()
         if self.journal is not None:
             self.journal.close()
         self._lane.close()
@@ -118,7 +129,7 @@ class IncidentDesk:
         for incident, timer in self.incidents.rings():
             if incident.open or timer.kind is not Kind.ITEM:
                 told = due_words(timer, self.now).text
-                say(f"{SafeText(incident.level, 12)} {SafeText(incident.title, 40)}: {told}")
+                say(f"{told}: {SafeText(incident.level, 12)} {SafeText(incident.title, 40)}")
 
     def _heard(self) -> None:
         self._due = None
@@ -240,7 +251,11 @@ class IncidentDesk:
             waiting = f"; {words.plural(waits, 'record')} of it waits here" if waits == 1 else ""
             waiting = waiting or (f"; {words.plural(waits, 'record')} of it wait here" if waits else "")
             return f"{self.not_kept}{waiting}: leave this session running, so that nothing is lost"
-        return f"not all of its time is seen: {seen.trouble}" if seen is not None and seen.trouble else ""
+        if unpaged := self.unpaged(incident):
+            return f"nobody was paged through {', '.join(unpaged)} yet: e tries again"
+        if seen is not None and seen.trouble:
+            return f"not all of its time is seen: {seen.trouble}"
+        return self.unsaid.trouble
 
     # alerts
 
@@ -286,15 +301,10 @@ class IncidentDesk:
         """Who is on call for "pagerduty:SCHEDULE" by the last reading; empty: nothing is asked."""
         if not name:
             return ""
-        schedule = name.partition(":")[2]
-        for slot in self._room.engine.board.slots():
-            if slot.target.kind != "pagerduty" or slot.snapshot is None:
-                continue
-            for one in slot.snapshot.facts.on_call or ():
-                if schedule in one.key.split("/"):
-                    age = slot.age(self._room.engine.clock.monotonic()) or 0.0
-                    return f"on call: {one.user}, as of {words.age(age)} ago"
-        return f"on call: not known here, ask {SafeText(name, 60)}"
+        from tui.oncall import UNKNOWN, on_call
+
+        people = on_call(self._room.engine.board, name, self._room.engine.clock.monotonic())
+        return f"on call: not known here, ask {SafeText(name, 60)}" if people == UNKNOWN else f"on call: {people}"
 
     # messages
 
@@ -321,8 +331,28 @@ class IncidentDesk:
         audience = made.template.audience
         name = self.incidents.message(incident, made.template.name, audience, channel, made.text)
         told = message.notice(there, name, made.text, audience, self.system, self.now)
+        return await self._answered(incident, name, channel, self._outgoing.send(channel, told))
+
+    def unpaged(self, incident: str) -> list[str]:
+        """The channels through which its severity wants somebody called, and which have not taken that yet."""
+        there = self.incidents.get(incident)
+        if there is None or not there.open or self._outgoing is None:
+            return []
+        pages = ((name, message.paged(there, name)) for name in self.scheme.level(there.level).page)
+        return [name for name, page in pages if page is None or page.sent not in (Sent.SENT, Sent.SENDING)]
+
+    async def page(self, incident: str, channel: str) -> tuple[Sent, str]:
+        """Call whoever is on duty and write down what became of it: (that, what was answered)."""
+        there = self.incidents.get(incident)
+        if there is None or self._outgoing is None:
+            raise IncidentError("nothing can be sent from here")
+        name = self.incidents.message(incident, PAGE, "internal", channel, f"{there.level} {there.title}")
+        told = message.page(there, name, self.system, self.now)
+        return await self._answered(incident, name, channel, self._outgoing.page(channel, told))
+
+    async def _answered(self, incident: str, name: str, channel: str, sending: Awaitable[Delivery]) -> tuple[Sent, str]:
         try:
-            found = await self._outgoing.send(channel, told)
+            found = await sending
         except LookupError:
             sent, said = Sent.UNSENT, f"there is no channel {channel}"
         except BaseException:  # the session ends, or a driver has a fault: nobody knows whether it went out

@@ -21,7 +21,6 @@ from desk.clock import Clock, SystemClock
 from desk.engine import Engine, Watched
 from desk.profile import Profile, ProfileError, load
 from desk.rules import rules_for
-from desk.second.rule import CLASSES
 from desk.theirs import instructed
 from probes.base import Context, Found, Target
 from probes.base import references as references_of
@@ -37,6 +36,9 @@ if TYPE_CHECKING:
     from desk.inbox.case import Silence
     from desk.inbox.journal import InboxJournal
     from desk.second.agreements import Agreements
+    from desk.second.colleagues import Colleagues
+    from desk.second.meeting import Meeting
+    from desk.second.onlooker import Onlooker
     from desk.tape.scribe import Scribe
     from tui.checklists import ChecklistDesk
     from tui.console import ConsoleActuator
@@ -158,6 +160,7 @@ def hands(
     from desk.hands import Hands
     from desk.locks import FileLocks
     from desk.requirements import Requirements
+    from tui.doctor_people import misspelt
 
     clock = engine.clock
     context = Context(secrets, clock.monotonic, clock.now, _operator(), places.state)
@@ -166,6 +169,7 @@ def hands(
     system = " ".join(one for one in (profile.system, profile.environment.upper()) if one)
 
     second = agreements(profile, trail, clock, secrets, places)
+    second.unclear = partial(misspelt, profile, kinds)
     if sharing is not None:
         second.join(sharing.colleagues)
         trail.heard.append(lambda record: sharing.relay.wake())
@@ -193,7 +197,7 @@ def hands(
             find=Requirements(engine.board, clock.monotonic, units),
             consoles=_consoles(targets, engine, context, terminal, system) if terminal is not None else None,
             second=second,
-            bars=lambda plan, digest: made.bars(plan, digest),
+            bars=lambda plan, digest, confirmed: made.bars(plan, digest, confirmed),
         )
 
     return Hands(make, trail, clock, profile.arm_minutes, places.passive, second)
@@ -204,28 +208,35 @@ def about(profile: Profile) -> dict[str, str]:
     return {"system": profile.system, "environment": profile.environment, "profile": profile.file}
 
 
-def unknown_actions(profile: Profile, kinds: Kinds) -> list[str]:
-    """Words of the profile's `second_person` that are no class of acts and no action of any kind."""
-    from desk.actions import CONSOLE
-
-    words = profile.second.classes - CLASSES.keys() - {CONSOLE}
-    if not words:
-        return []  # what acts is not loaded for nothing
+def actions(kinds: Kinds) -> set[str]:
+    """The names of every action of every kind. Loads what acts."""
     actuators = [found for name in kinds.names() if (found := kinds.actuator(name)) is not None]
-    return sorted(words - {action.name for one in actuators for action in one.actions})
+    return {action.name for one in actuators for action in one.actions}
 
 
 def agreements(profile: Profile, trail: Trail, clock: Clock, secrets: Secrets, places: Places) -> Agreements:
     """The ways to a second person, and what needs one."""
     from desk.second.agreements import Agreements
     from desk.second.hold import Hold
-    from desk.second.meeting import Meeting
 
     kept = places.acts or places.system(profile.system, profile.environment)
     hold = Hold(profile.second, kept, trail.about, frozenset(target.name for target in profile.targets))
-    folder = Path(os.path.expanduser(profile.approval_folder))
-    meeting = Meeting(folder, profile.system, profile.environment, clock)
-    return Agreements(hold, trail, clock, [meeting], secrets.redact)
+    return Agreements(hold, trail, clock, [_meeting(profile, clock)], secrets.redact)
+
+
+def onlooker(profile: Profile, engine: Engine, sharing: Sharing | None) -> Onlooker:
+    """Hears what others ask a second person for, where nothing can be answered."""
+    from desk.second.onlooker import Onlooker
+
+    ways: list[Colleagues] = [_meeting(profile, engine.clock)]
+    return Onlooker(ways if sharing is None else [*ways, sharing.colleagues])
+
+
+def _meeting(profile: Profile, clock: Clock) -> Meeting:
+    """The way to other people on this machine."""
+    from desk.second.meeting import Meeting
+
+    return Meeting(Path(os.path.expanduser(profile.approval_folder)), profile.system, profile.environment, clock)
 
 
 def _consoles(
@@ -359,6 +370,7 @@ def incidents(room: Room, secrets: Secrets, places: Places) -> IncidentDesk:
     """The incidents of a room's system, and what keeps them and shares them with other sessions on it."""
     from desk.incident.incidents import Incidents
     from desk.incident.journal import IncidentJournal
+    from desk.incident.unsaid import FOLDER, Unsaid
     from tui.incident_papers import Papers, file_of
     from tui.incidents import IncidentDesk
     from tui.messenger import Messenger
@@ -370,7 +382,8 @@ def incidents(room: Room, secrets: Secrets, places: Places) -> IncidentDesk:
     mask = masking(secrets)
     made = Incidents(clock, room.who, os.uname().nodename, profile.incidents, mask)
     papers, messenger = Papers(profile, places), Messenger(profile, secrets, clock)
-    return IncidentDesk(room, made, journal, papers, messenger, mask)
+    unsaid = Unsaid(file_of(profile, places).parent / FOLDER, room.who, secrets.redact)
+    return IncidentDesk(room, made, journal, papers, messenger, mask, unsaid)
 
 
 def silences(profile: Profile, places: Places) -> list[Silence]:
@@ -476,6 +489,7 @@ __all__ = [
     "Choose",
     "ProfileError",
     "about",
+    "actions",
     "agreements",
     "build",
     "checklists",
@@ -487,6 +501,7 @@ __all__ = [
     "incidents",
     "journal",
     "note_bug",
+    "onlooker",
     "open_profile",
     "procedures",
     "read_only_because",
@@ -497,6 +512,5 @@ __all__ = [
     "silences",
     "tape_file",
     "undecided_because",
-    "unknown_actions",
     "with_steps",
 ]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from desk.actor import called
 from desk.audit.record import OUTCOMES, Code
 from desk.audit.record import Record as AuditRecord
 from desk.inbox.case import What as CaseWhat
@@ -60,12 +61,16 @@ def of_audit(
     afterwards."""
     writers: dict[str, tuple[str, str, bool]] = {}
     acts: dict[str, Mapping[str, Any]] = {}
-    for record in sorted(records, key=lambda one: (one.writer, one.seq)):
+    there = sorted(records, key=lambda one: (one.writer, one.seq))
+    heard = {_text(one.data.get("request")) for one in there if one.code in _HEARD}
+    for record in there:
         data = record.data
         if record.code is Code.SESSION_OPENED:
             about, actor = _table(data.get("about")), _table(data.get("actor"))
             ours = (_text(about.get("system")), _text(about.get("environment"))) == (system, environment)
-            writers[record.writer] = _text(actor.get("name")) or "?", _text(actor.get("host")), ours
+            claimed = {name: _text(said) for name, said in _table(actor.get("claimed")).items()}
+            name = called(_text(actor.get("name")) or "?", claimed)
+            writers[record.writer] = name, _text(actor.get("host")), ours
             continue
         who, host, ours = writers.get(record.writer, ("?", "", False))
         act = _text(data.get("act"))
@@ -73,9 +78,11 @@ def of_audit(
             acts[act] = data
         if not ours or not since <= record.at <= until:
             continue
+        if record.code is Code.SECOND_GIVEN and _text(data.get("request")) in heard:
+            continue  # told once: as who asked has heard it
         made = _of_second(record) if record.code in _SECOND else _of_act(record, acts.get(act, data))
         if made is not None:
-            yield replace(made, by=who, host=host, session=record.writer, seq=record.seq)
+            yield replace(made, by=made.by or who, host=host, session=record.writer, seq=record.seq)
 
 
 def _of_act(record: AuditRecord, intent: Mapping[str, Any]) -> Entry | None:
@@ -110,7 +117,7 @@ def _of_act(record: AuditRecord, intent: Mapping[str, Any]) -> Entry | None:
 _SECOND: Final[Mapping[Code, str]] = {
     Code.SECOND_ASKED: "a second person is asked",
     Code.SECOND_APPROVED: "approved",
-    Code.SECOND_REFUSED: "refused by a second person",
+    Code.SECOND_REFUSED: "refused",
     Code.SECOND_EXPIRED: "nobody answered in time",
     Code.SECOND_WITHDRAWN: "no longer asked",
     Code.SECOND_USED: "begun with the approval",
@@ -118,20 +125,26 @@ _SECOND: Final[Mapping[Code, str]] = {
     Code.SECOND_RULE: "what needs a second person",
 }
 
+_HEARD: Final = frozenset({Code.SECOND_APPROVED, Code.SECOND_REFUSED})
+"""That an answer came, on record with who asked."""
+
 
 def _of_second(record: AuditRecord) -> Entry:
-    """Two people about one act."""
+    """Two people about one act; what was answered is said by who answered."""
     data, code = record.data, record.code
     request = _text(data.get("request"))
     by = _text(_table(data.get("by")).get("name"))
     words = _SECOND[code]
     if code is Code.SECOND_GIVEN:
         words = f"{'approves' if data.get('granted') is True else 'refuses'} what is asked"
-    said = [words + (f" by {by}" if by else ""), _text(data.get("what")) or _text(data.get("words"))]
+    elif code is Code.SECOND_USED and by:
+        words += f" by {by}"
+    said = [words, _text(data.get("what")), _text(data.get("words"))]
     asked = code is Code.SECOND_ASKED and bool(request)
     return Entry(
         request if asked else f"{record.writer}/{record.seq}", record.at, Source.APPROVAL,
-        ": ".join(one for one in said if one), about=request, follows=() if asked or not request else (request,),
+        ": ".join(one for one in said if one), by if code in _HEARD else "", about=request,
+        follows=() if asked or not request else (request,),
     )  # fmt: skip
 
 

@@ -55,6 +55,7 @@ _OF_KIND: Final[Mapping[tuple[str, str], str]] = {
 """Acts that mean something else there; empty: nothing is lost, as long as the plan is not destructive."""
 
 _UNKNOWN: Final = "what it takes away can't be had back"
+_TERMINAL: Final = "what is typed there is not seen, and may take anything away"
 _SHELL: Final = "what a command line takes away nobody knows"
 
 
@@ -63,6 +64,8 @@ def loss(plan: Plan) -> str:
     name, danger = plan.action.name, max(plan.danger, plan.action.danger)
     if danger is Danger.READ:
         return ""
+    if plan.kind == name == "console":
+        return _TERMINAL
     lost = _OF_KIND.get((plan.kind, name), LOSSES.get(name, ""))
     if danger is Danger.DESTRUCTIVE:
         return lost or LOSSES.get(name, _UNKNOWN)
@@ -74,11 +77,11 @@ def loss(plan: Plan) -> str:
 _SCALED: Final = "what is scaled away goes"
 
 
-def barred(plan: Plan, digest: str, incidents: Iterable[Incident], who: str, now: datetime) -> str:
+def barred(plan: Plan, digest: str, incidents: Iterable[Incident], who: str, at: datetime) -> str:
     """Why security mode bars a plan, in words; empty: it does not.
 
     `digest` names the plan as it was on the screen (`guard.digest_of`). An override counts for that plan alone, for
-    who gave it, and for `LASTS`.
+    who gave it, and where it is confirmed within `LASTS`: `at` is now, or when it was confirmed while it goes on.
     """
     lost = loss(plan)
     if not lost:
@@ -86,7 +89,7 @@ def barred(plan: Plan, digest: str, incidents: Iterable[Incident], who: str, now
     for one in incidents:
         if one.security is None:
             continue
-        if any(each.digest == digest and each.by == who and _stands(each.at, now) for each in one.overrides):
+        if any(each.digest == digest and each.by == who and _stands(each.at, at) for each in one.overrides):
             continue
         return f"evidence is kept for incident {one.short} ({one.security.reason}): {lost}"
     return ""
@@ -97,5 +100,5 @@ def secured(incidents: Iterable[Incident]) -> list[Incident]:
     return sorted((one for one in incidents if one.security is not None), key=lambda one: (one.at, one.id))
 
 
-def _stands(given: datetime, now: datetime) -> bool:
-    return given <= now < given + LASTS
+def _stands(given: datetime, at: datetime) -> bool:
+    return given <= at < given + LASTS

@@ -335,9 +335,10 @@ class Incidents:
 
     # what others ask
 
-    def bars(self, plan: Plan, digest: str) -> str:
-        """Why security mode bars a plan now, in words; empty: it does not. `digest` is `guard.digest_of` of it."""
-        return barred(plan, digest, self.all(), self.who, self._clock.now())
+    def bars(self, plan: Plan, digest: str, confirmed: datetime | None = None) -> str:
+        """Why security mode bars a plan now, in words; empty: it does not. `digest` is `guard.digest_of` of it;
+        `confirmed`: when it was, of one that is being done."""
+        return barred(plan, digest, self.all(), self.who, confirmed or self._clock.now())
 
     # records
 

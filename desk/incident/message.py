@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from desk.incident.incident import Incident
+from desk.incident.incident import Incident, Told
 from desk.incident.places import KNOWN, PLACE, placeholders
-from desk.incident.record import Role, Sent
+from desk.incident.record import PAGE, Role, Sent
 from desk.incident.scheme import Audience, Scheme, Template
 from desk.incident.timers import Kind, timers
 from desk.notices.wording import System
@@ -53,6 +53,10 @@ class Outgoing(Protocol):
         """Try once, in bounded time. Raises `LookupError` for a channel that is not there."""
         ...
 
+    async def page(self, channel: str, notice: Notice) -> Delivery:
+        """Call whoever is on duty, the same; however often the notice of one case is sent, they are called once."""
+        ...
+
 
 def draft(
     template: Template,
@@ -75,6 +79,7 @@ def fields(incident: Incident, scheme: Scheme, system: System, now: datetime, au
     """What is known of an incident, by the name of its place; what is not known is empty."""
     end = incident.resolved or incident.mitigated or now
     began = incident.began or incident.detected
+    minutes = (end - began).total_seconds() // 60
     kind = Kind.PUBLIC if audience == "public" else Kind.INTERNAL
     every = scheme.cadence(incident.level, audience)
     due = next((one.due for one in timers(incident, scheme, now) if one.kind is kind), None)
@@ -90,7 +95,7 @@ def fields(incident: Incident, scheme: Scheme, system: System, now: datetime, au
         "began": _clock(began, now),
         "mitigated": _clock(incident.mitigated or incident.resolved, now),
         "resolved": _clock(incident.resolved, now),
-        "duration": span(max(0.0, (end - began).total_seconds() // 60 * 60)) if end > began else span(0),
+        "duration": span(minutes * 60) if minutes >= 1 else "less than a minute",
         "impact": incident.impact,
         "cause": incident.cause,
         "eta": _clock(incident.eta, now),
@@ -133,6 +138,32 @@ def notice(incident: Incident, message: str, text: str, audience: Audience, syst
         since=(incident.began or incident.detected).isoformat(timespec="milliseconds"),
         more={"audience": audience, "status": incident.stage.value, **inside},
     )
+
+
+def page(incident: Incident, message: str, system: System, at: datetime) -> Notice:
+    """What calls whoever is on duty; `message` is its id. All pages of an incident are one case."""
+    return Notice(
+        id=message,
+        event="raised",
+        at=at.isoformat(timespec="milliseconds"),
+        system=str(SafeText(system.name, 200)),
+        environment=str(SafeText(system.environment, 200)),
+        production=system.production,
+        by=str(SafeText(incident.by, 200)),
+        case=incident.id,
+        severity=Severity.CRITICAL,
+        target=f"incident {incident.short}",
+        rule="incident",
+        words=str(SafeText(f"{incident.level} {incident.title}", 500)),
+        since=(incident.began or incident.detected).isoformat(timespec="milliseconds"),
+        more={"incident": incident.short, "level": str(SafeText(incident.level, 60))},
+    )
+
+
+def paged(incident: Incident, channel: str) -> Told | None:
+    """The newest page of an incident through a channel, whatever became of it."""
+    told = (one for one in reversed(incident.messages) if one.message.template == PAGE)
+    return next((one for one in told if one.message.channel == channel), None)
 
 
 FATES: Final[Mapping[Fate, Sent]] = {

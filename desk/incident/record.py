@@ -23,6 +23,9 @@ AS_IS: Final = frozenset(
 """Fields, at any depth, by which an incident and what is in it are known: no secret is taken out of them, for a name
 that happens to be a password must stay that name. All other texts are for people."""
 
+PAGE: Final = "page of duty"
+"""The template's name of what calls somebody through PagerDuty; no template of a profile can have it."""
+
 TEXT: Final = 4000
 """Characters of a text that are kept."""
 
@@ -207,7 +210,7 @@ def written(record: Record) -> dict[str, Any]:
 
 def read(body: Mapping[str, Any]) -> Record:
     """The record that `written` wrote. Raises `CodecError`."""
-    record: Record = codec.made(Record, dict(body))
+    record: Record = codec.shared(Record, dict(body))
     said = record.declared
     moments = (record.at, record.when, *((said.detected, said.acknowledged) if said is not None else ()))
     if any(one is not None and one.tzinfo is None for one in moments):

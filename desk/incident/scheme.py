@@ -40,6 +40,8 @@ class Level:
     """Seconds it is watched after the fix."""
     notify: tuple[str, ...] = ()
     """Contacts to tell at once."""
+    page: tuple[str, ...] = ()
+    """`[notify.NAME]`s of kind pagerduty that are triggered at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class Contact:
     def words(self) -> str:
         """Who it is, in one line."""
         return ", ".join(dict.fromkeys(part for part in (self.role or self.name, self.person) if part))
+
+    @property
+    def called(self) -> str:
+        """Who it is, as a record says who was called."""
+        return self.person or self.words
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ class SeverityTable(_Table):
     public: Duration | None = Field(None, description='Customers are told so often: "15m".')
     watch: Duration | None = Field(None, description='How long it is watched after the fix: "30m".')
     notify: _Words = Field((), description="Contacts that are told at once, by name.")
+    page: _Words = Field((), description="[notify.NAME]s of kind pagerduty that call somebody at once.")
 
 
 class IncidentTable(_Table):
@@ -125,12 +126,15 @@ class MessageTable(_Table):
     channels: _Words = Field((), description="[notify.NAME]s through which it is sent; absent: it is copied.")
 
 
-def scheme(data: Mapping[str, Any], findings: Findings, channels: Iterable[str], folder: Path) -> Scheme:
+def scheme(
+    data: Mapping[str, Any], findings: Findings, channels: Iterable[str], folder: Path, pagers: Iterable[str] = ()
+) -> Scheme:
     """What the tables of a profile say; what they leave open is ours. Faults are noted in `findings`.
 
-    `channels`: names of its `[notify.NAME]`s. `folder`: where its file lies.
+    `channels`: names of its `[notify.NAME]`s that take messages; `pagers`: of those that call somebody. `folder`: where
+    its file lies.
     """
-    return _Reader(data, findings, list(channels), folder).scheme()
+    return _Reader(data, findings, list(channels), folder, list(pagers)).scheme()
 
 
 def schemas() -> dict[str, Any]:
@@ -147,8 +151,11 @@ def schemas() -> dict[str, Any]:
 class _Reader:
     """Goes through the tables once and gathers what is wrong."""
 
-    def __init__(self, data: Mapping[str, Any], findings: Findings, channels: list[str], folder: Path) -> None:
-        self._data, self._findings, self._channels, self._folder = data, findings, channels, folder
+    def __init__(
+        self, data: Mapping[str, Any], findings: Findings, channels: list[str], folder: Path, pagers: list[str]
+    ) -> None:
+        self._data, self._findings, self._folder = data, findings, folder
+        self._channels, self._pagers = channels, pagers
 
     def scheme(self) -> Scheme:
         levels = self._levels()
@@ -201,9 +208,13 @@ class _Reader:
         for number, one in self._rows("severity", SeverityTable):
             if one.name.casefold() in found:
                 self._findings.wrong(("severity", number, "name"), "stands there twice")
+            for wanted in one.page:
+                if wanted not in self._pagers:
+                    said = f"names {SafeText(wanted, 60)}, which is no [notify.NAME] of kind pagerduty"
+                    self._findings.wrong(("severity", number, "page"), said + guess(wanted, self._pagers))
             found[one.name.casefold()] = Level(
                 _text(one.name), _text(one.about), _seconds(one.respond), _seconds(one.internal), _seconds(one.public),
-                _seconds(one.watch), one.notify,
+                _seconds(one.watch), one.notify, one.page,
             )  # fmt: skip
         return list(found.values())
 
@@ -266,7 +277,7 @@ class _Reader:
                 self._findings.wrong(("message", number, "text"), said)
             for channel in one.channels:
                 if channel not in self._channels:
-                    said = f"names {SafeText(channel, 60)}, which is no [notify.NAME] of kind slack or webhook"
+                    said = f"names {SafeText(channel, 60)}, which is no [notify.NAME] of kind slack, webhook or email"
                     self._findings.wrong(("message", number, "channels"), said + guess(channel, self._channels))
             found[one.name] = Template(one.name, one.audience, one.text, one.channels)
         return list(found.values())

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from desk.incident.incident import Incident
 from desk.incident.order import LEAST, Skew, ordered, skews
-from desk.incident.record import Record, What
+from desk.incident.record import PAGE, Record, What
 
 LEAD: Final = timedelta(minutes=15)
 """How long before it was noticed things beside it belong to it: what was changed then may be why."""
@@ -117,7 +117,8 @@ def of_incident(incident: Incident) -> Iterator[Entry]:
             roles[record.role] = record.who
         if record.what is What.ANSWERED and record.sent is not None and record.about in sent:
             message = sent[record.about]
-            words = f"message to {message.channel} {record.sent.value}" + (f": {record.text}" if record.text else "")
+            name = "page" if message.template == PAGE else "message"
+            words = f"{name} to {message.channel} {record.sent.value}" + (f": {record.text}" if record.text else "")
         follows = tuple(one for one in (record.after, record.about) if one)
         if record.declared is not None and record.declared.occasion is not None:
             follows = (*follows, record.declared.occasion.case)
@@ -160,8 +161,12 @@ def _said(record: Record, items: Mapping[str, str], had: str) -> str:
         case What.CALLED:
             return f"called {record.who}, {'answered' if record.flag else 'no answer'}{text}"
         case What.LINKED | What.UNLINKED if record.link is not None:
-            return f"{record.what.value} {record.link.kind} {record.link.words or record.link.id}"
+            name = "alert" if record.link.kind == "case" else record.link.kind
+            belongs = "belongs to it" if record.what is What.LINKED else "does not belong to it"
+            return f"{name} {record.link.words or record.link.id} {belongs}"
         case What.MESSAGE if record.message is not None:
+            if record.message.template == PAGE:
+                return f"page to {record.message.channel}"
             how = "copied" if record.message.channel == "clipboard" else f"to {record.message.channel}"
             return f"{record.message.audience} message {record.message.template} {how}".replace("  ", " ")
         case What.ITEM:

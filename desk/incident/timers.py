@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Final
 
 from desk.incident.incident import Call, Incident, Item
-from desk.incident.record import Stage
+from desk.incident.record import Stage, What
 from desk.incident.scheme import Audience, Contact, Rung, Scheme
 
 
@@ -23,6 +23,8 @@ class Kind(Enum):
     """Somebody should be at it by then."""
     ESCALATE = "call"
     """It is somebody's turn of the ladder."""
+    TELL = "tell"
+    """Somebody is told at once, by its severity."""
     INTERNAL = "tell our people"
     PUBLIC = "tell customers"
     ETA = "expected end"
@@ -94,6 +96,7 @@ def timers(incident: Incident, scheme: Scheme, now: datetime) -> tuple[Timer, ..
     """Everything that is due or will be, the first due first."""
     found = [
         *_respond(incident, scheme),
+        *_told_at_once(incident, scheme, now),
         *_escalation(incident, scheme, now),
         *_messages(incident, scheme),
         *_course(incident, scheme),
@@ -142,6 +145,26 @@ def _respond(incident: Incident, scheme: Scheme) -> Iterator[Timer]:
     seconds = scheme.response(incident.level)
     if incident.open and incident.acknowledged is None and seconds is not None:
         yield Timer(Kind.RESPOND, _later(incident.at, seconds), incident.at, "somebody should be at it")
+
+
+def untold(incident: Incident, scheme: Scheme) -> tuple[Contact, ...]:
+    """Whom its severity wants told at once and nobody has called yet, in the scheme's order; none once it is over."""
+    if not incident.open:
+        return ()
+    called = {one.who for one in incident.calls_now()}
+    there = (scheme.contact(name) for name in scheme.level(incident.level).notify)
+    return tuple(one for one in there if one.called not in called)
+
+
+def _told_at_once(incident: Incident, scheme: Scheme, now: datetime) -> Iterator[Timer]:
+    turns = {step.contact.name for step in ladder(incident, scheme, now) if step.turn is Turn.DUE}
+    graded = (one.at for one in reversed(incident.records) if one.what is What.GRADED)
+    due = max(incident.clock, next(graded, incident.clock))
+    for one in untold(incident, scheme):
+        if one.name in turns:  # the ladder says so already
+            continue
+        ways = f": {', '.join(one.ways)}" if one.ways else ""
+        yield Timer(Kind.TELL, due, due, f"tell {one.words}{ways}", one, one.name)
 
 
 def _escalation(incident: Incident, scheme: Scheme, now: datetime) -> Iterator[Timer]:

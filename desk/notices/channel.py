@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from desk.condition import parse_duration
 from desk.inbox.case import Change, What
-from probes.base import Referring, SafeText, Secret, Severity, parse_url
+from probes.base import Referring, SafeText, Secret, Severity, Shape, parse_url
 
 OPENING: Final = frozenset({What.RAISED, What.WORSE, What.LATE, What.ESCALATED, What.SPEAKS_AGAIN})
 """Changes that ask for somebody. The others only follow up on what was told before."""
@@ -53,6 +53,9 @@ def _patterns(given: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Duration = Annotated[str, AfterValidator(_duration)]
+Mailbox = Annotated[
+    str, Shape(r"^[A-Za-z0-9._%+=-]{1,64}@[A-Za-z0-9.-]{1,253}$", "an address, such as ops@example.org"),
+]  # fmt: skip
 Patterns = Annotated[tuple[str, ...], AfterValidator(_patterns)]
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
@@ -104,14 +107,9 @@ class _Outside(ChannelSettings):
     passed: Literal["tell", "skip"] = Field(
         "tell", description="skip: what came and went while the channel was out of reach is not told."
     )
-    proxy: Referring | None = Field(
-        None, description="An HTTP proxy to go through, or a reference to it: env:HTTPS_PROXY."
-    )
     summary: int = Field(
         10, ge=0, le=1000, description="More notices than this, late after an outage, are told as one; 0: never."
     )
-
-    _web_proxy = field_validator("proxy")(lambda url: url if url is None else web(url, plain=True))
 
     @property
     def pause_seconds(self) -> float:
@@ -124,7 +122,17 @@ class _Outside(ChannelSettings):
         return parse_duration(self.give_up)
 
 
-class WebhookSettings(_Outside):
+class _Web(_Outside):
+    """What is told over HTTP."""
+
+    proxy: Referring | None = Field(
+        None, description="An HTTP proxy to go through, or a reference to it: env:HTTPS_PROXY."
+    )
+
+    _web_proxy = field_validator("proxy")(lambda url: url if url is None else web(url, plain=True))
+
+
+class WebhookSettings(_Web):
     """`kind = "webhook"`: a POST of JSON."""
 
     kind: Literal["webhook"]
@@ -140,14 +148,38 @@ class WebhookSettings(_Outside):
     _web = field_validator("url")(lambda url: web(url, plain=True))
 
 
-class SlackSettings(_Outside):
+class SlackSettings(_Web):
     """`kind = "slack"`: an incoming webhook of Slack, or of what speaks like it."""
 
     kind: Literal["slack"]
     url: Secret = Field(description="A reference to the incoming webhook's address, which is a secret.")
 
 
-class PagerDutySettings(_Outside):
+class EmailSettings(_Outside):
+    """`kind = "email"`: SMTP."""
+
+    kind: Literal["email"]
+    host: str = Field(min_length=1, max_length=253, description="The SMTP server.")
+    port: int = Field(587, ge=1, le=65535, description='465 with tls = "tls".')
+    tls: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="starttls: begins in the clear and must go over to TLS; none: on this machine only."
+    )
+    sender: Mailbox = Field(description="Who it is from: an address.")
+    to: tuple[Mailbox, ...] = Field(min_length=1, max_length=50, description="Who is written to: addresses.")
+    user: str = Field("", max_length=200, description="Who logs in; absent: nobody does.")
+    password: Secret | None = Field(None, description="A reference to the password of that login.")
+    ca: str | None = Field(None, description="PEM file of the authorities to trust instead of the machine's.")
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if bool(self.user) != (self.password is not None):
+            raise ValueError("user and password go together")
+        if self.tls == "none" and self.host not in _LOOPBACK:
+            raise ValueError('tls = "none" is for this machine only: what is told there is nobody else\'s business')
+        return self
+
+
+class PagerDutySettings(_Web):
     """`kind = "pagerduty"`: the Events API v2."""
 
     kind: Literal["pagerduty"]
@@ -184,16 +216,17 @@ class DesktopSettings(ChannelSettings):
     every: float = Field(10.0, ge=1, le=3600, description="Seconds between two of them at least.")
 
 
-AnySettings = WebhookSettings | SlackSettings | PagerDutySettings | DesktopSettings
+AnySettings = WebhookSettings | SlackSettings | EmailSettings | PagerDutySettings | DesktopSettings
 
 KINDS: Final[Mapping[str, type[AnySettings]]] = {
     "webhook": WebhookSettings,
     "slack": SlackSettings,
+    "email": EmailSettings,
     "pagerduty": PagerDutySettings,
     "desktop": DesktopSettings,
 }
 
-MESSAGES: Final = (WebhookSettings, SlackSettings)
+MESSAGES: Final = (WebhookSettings, SlackSettings, EmailSettings)
 """Kinds that take a message which people wrote, such as those about an incident."""
 
 

@@ -169,7 +169,7 @@ class Post:
         """The addresses of a place, looked up in a thread: a resolver may hang."""
         try:
             if place.scheme == "https" and self._trust is None:
-                self._trust = await self._lane.run(_trusting, self._ca)
+                self._trust = await self._lane.run(trusting, self._ca)
             found: tuple[str, ...] = await self._lane.run(_look_up, place)
         except ProbeError as error:
             raise Undelivered(Fate.UNSENT, error.message) from None
@@ -349,8 +349,11 @@ def _look_up(place: Endpoint) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(one[4][0]) for one in found))
 
 
-def _trusting(ca: str | None) -> ssl.SSLContext:
-    """Blocks for tens of milliseconds: the trusted certificates are read."""
+def trusting(ca: str | None) -> ssl.SSLContext:
+    """What decides which servers are believed; `ca`: a PEM file instead of the machine's. Raises `ProbeError`.
+
+    Blocks for tens of milliseconds: the trusted certificates are read.
+    """
     paths = ssl.get_default_verify_paths()
     try:
         if ca is None and paths.cafile is None and paths.capath is None:

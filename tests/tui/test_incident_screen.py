@@ -13,6 +13,7 @@ from desk.incident.incidents import Incidents
 from desk.incident.journal import IncidentJournal
 from desk.incident.record import Role, Sent, Stage
 from desk.incident.scheme import OURS, Contact, Rung, Scheme, Template
+from desk.incident.unsaid import Unsaid
 from probes.base import Delivery, Fate, Notice, SafeText
 from tests.toyhands import Toybox, toy_hands
 from tests.toys import Thing, ToyFacts, room
@@ -45,6 +46,9 @@ class Wire:
     def channels(self) -> Sequence[str]:
         return ["ops"]
 
+    async def page(self, channel: str, notice: Notice) -> Delivery:
+        return await self.send(channel, notice)
+
     async def send(self, channel: str, notice: Notice) -> Delivery:
         self.told.append((channel, notice))
         return Delivery(self.fate, SafeText("HTTP 200" if self.fate is Fate.TOLD else "HTTP 500"))
@@ -74,7 +78,9 @@ def furnished(
     def desk() -> IncidentDesk:
         ticking = made.engine.clock
         file = IncidentJournal(path or folder / "acts" / "incidents.db", ticking)
-        return IncidentDesk(made, Incidents(ticking, who, "here", scheme), file, Papers(made.profile, there), wire)
+        unsaid = Unsaid(folder / "acts" / "unsaid", who)
+        book, papers = Incidents(ticking, who, "here", scheme), Papers(made.profile, there)
+        return IncidentDesk(made, book, file, papers, wire, str, unsaid)
 
     made.make_incidents = desk
     return made

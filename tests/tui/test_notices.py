@@ -202,7 +202,7 @@ def test_every_mistake_in_a_channel_is_said_with_its_line_and_a_guess() -> None:
         '[notify.w]\nkind = "webhook"\nurl = "ftp://x/"\nheaders = { Authorization = "abc" }\nchanges = ["rased"]\n'
         '[notify.n]\nname = 1\n[notify."a b"]\nkind = "desktop"\n'
     ) == [
-        "5: notify.team.kind: must be one of webhook, slack, pagerduty, desktop; did you mean slack?",
+        "5: notify.team.kind: must be one of webhook, slack, email, pagerduty, desktop; did you mean slack?",
         '8: notify.hook.url: holds a password in clear; make the whole address a reference, such as "env:NAME"',
         "9: notify.hook.targts: is not a known key; did you mean targets?",
         "12: notify.pd.routing_key: must be a reference to a secret: env:NAME, file:/path or command:program",
@@ -217,6 +217,16 @@ def test_every_mistake_in_a_channel_is_said_with_its_line_and_a_guess() -> None:
         "'speaks-again', 'late', 'escalated' or 'cleared'",
         "26: notify.n.kind: is required",
         "28: notify.a b: is not a good name: letters, digits, - and _, at most 40",
+    ]
+    assert wrong(
+        '[notify.m]\nkind = "email"\nhost = "mail"\nsender = "me"\nto = []\npassword = "env:P"\ntls = "none"\n'
+        '[notify.p]\nkind = "email"\nhost = "mail"\nsender = "a@b.c"\nto = ["a@b.c"]\npassword = "hunter2"\n'
+        '[notify.t]\nkind = "email"\nhost = "mail"\nsender = "a@b.c"\nto = ["a@b.c"]\ntls = "none"\n'
+    ) == [
+        "7: notify.m.sender: must be an address, such as ops@example.org",
+        "8: notify.m.to: must not be empty",
+        "16: notify.p.password: must be a reference to a secret: env:NAME, file:/path or command:program",
+        '17: notify.t: tls = "none" is for this machine only: what is told there is nobody else\'s business',
     ]
     assert wrong(
         '[notify.s]\nkind = "slack"\nurl = "env:S"\ntargets = ["shelff", "x*"]\nrules = ["bigg", "!man*"]\n'
@@ -237,9 +247,9 @@ def test_a_program_behind_a_secret_is_run_only_out_of_a_file_that_nobody_else_wr
 def test_the_schema_knows_every_kind_of_channel() -> None:
     made = schema(ToyKinds())
     assert [one["$ref"] for one in made["properties"]["notify"]["additionalProperties"]["oneOf"]] == [
-        f"#/$defs/notify-{kind}" for kind in ("webhook", "slack", "pagerduty", "desktop")
+        f"#/$defs/notify-{kind}" for kind in ("webhook", "slack", "email", "pagerduty", "desktop")
     ]
-    for kind in ("webhook", "slack", "pagerduty", "desktop"):
+    for kind in ("webhook", "slack", "email", "pagerduty", "desktop"):
         fields = made["$defs"][f"notify-{kind}"]["properties"]
         assert all("description" in one for name, one in fields.items() if name != "kind"), kind
 

@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from desk.inbox.case import Case
 from tui.room import Room
-from widgets.lines import Span, Tone, line, shortened
+from widgets.lines import Span, Tone, fit, line
 from widgets.lineview import LineView
 from widgets.overview import footer
 
@@ -85,7 +85,7 @@ class RoomScreen(Screen[None], inherit_bindings=False):
         said = self.room.pressing() if self.where not in ("act", "consent") else ""
         self._pressing.display = bool(said)
         if said:
-            self._pressing.show([line(" ", Span(shortened(said, width - 2), Tone.WARNING))])
+            self._pressing.show([line(" ", fit(Span(said, Tone.WARNING), width - 2))])
 
     def hints(self) -> Sequence[tuple[str, str]]:
         """(key, words) for the foot, the most useful first."""
@@ -205,7 +205,8 @@ class RoomScreen(Screen[None], inherit_bindings=False):
     ) -> None:
         """Let the person type a line in place of the foot; `hidden` shows a dot for each letter.
 
-        `stays`: the label stays in sight at the foot, also where something is typed already.
+        `stays`: the label stays in sight at the foot, also where something is typed already; it is something that a
+        person writes down, and a paste of several lines becomes one line.
 
         `typed` follows each letter, `done` gets the end (absent: what was typed stays), `given_up` is told of Esc
         (absent: as if nothing had been typed).
@@ -215,7 +216,7 @@ class RoomScreen(Screen[None], inherit_bindings=False):
         if self._prompt is not None:
             return  # one line is being typed already
         self._prompt = prompt = Prompt(label, value, typed, done or typed, given_up or (lambda: typed("")), longest)
-        prompt.password = hidden
+        prompt.password, prompt.folds = hidden, stays
         self.mount(prompt, before=self._foot)
         self._question = label if stays and value else ""
         self._foot.display = bool(self._question)

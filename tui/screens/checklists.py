@@ -11,6 +11,7 @@ from desk.checklist.box import Checklist
 from desk.checklist.standing import Standing, State
 from tui.room import Room
 from tui.screens.base import RoomScreen
+from tui.screens.listing import ListScreen
 from tui.screens.sheet import Sheet
 from widgets import checklist as drawn
 from widgets.lines import Line, Span, Tone, dim, line
@@ -40,7 +41,7 @@ def _go_through(screen: RoomScreen, desk: ChecklistDesk, checklist: Checklist) -
     screen.app.push_screen(OneChecklist(screen.room, desk, checklist))
 
 
-class ChecklistLines(RoomScreen):
+class ChecklistLines(ListScreen):
     """A list of lines that can be moved through."""
 
     DEFAULT_CSS = """
@@ -53,7 +54,6 @@ class ChecklistLines(RoomScreen):
         super().__init__(room)
         self._desk = desk
         self._title = LineView(id="title", classes="row")
-        self._list = LineView(id="list")
         self._beside = LineView(id="beside")
         self._below = LineView(id="below")
 
@@ -88,39 +88,6 @@ class ChecklistLines(RoomScreen):
     def about(self) -> list[tuple[str, str]]:
         """How to read it."""
         return [("Checklists", drawn.LEGEND)]
-
-    def action_down(self) -> None:
-        """Next line."""
-        self._leap(1)
-
-    def action_up(self) -> None:
-        """Line before."""
-        self._leap(-1)
-
-    def action_page_down(self) -> None:
-        """A screen down."""
-        self._leap(max(1, self._list.size.height - 1))
-
-    def action_page_up(self) -> None:
-        """A screen up."""
-        self._leap(-max(1, self._list.size.height - 1))
-
-    def action_first(self) -> None:
-        """The first line."""
-        self._leap(-len(self._list.keys()))
-
-    def action_last(self) -> None:
-        """The last line."""
-        self._leap(len(self._list.keys()))
-
-    def _leap(self, steps: int) -> None:
-        keys = self._list.keys()
-        if not keys:
-            self._list.scroll_lines(steps)
-            return
-        here = keys.index(self._list.cursor) if self._list.cursor in keys else 0
-        self._list.point(keys[min(max(0, here + steps), len(keys) - 1)])
-        self.draw()
 
     def _settle(self, wanted: str = "") -> None:
         """The cursor stands on a line that is there."""

@@ -18,7 +18,7 @@ from desk.inbox.grouping import Item, items
 from probes.base import GaugeKey
 from tui import deciding
 from tui.room import Room
-from tui.screens.base import RoomScreen
+from tui.screens.listing import ListScreen
 from tui.screens.sheet import Sheet
 from widgets import inbox as drawn
 from widgets.folding import folded
@@ -36,7 +36,7 @@ A silence of one alert holds it back up to how severe it is now; of anything wor
 What is decided here is seen by every session on this system, and is not told to the system the alert comes from."""
 
 
-class InboxScreen(RoomScreen):
+class InboxScreen(ListScreen):
     """Alerts and what becomes of them."""
 
     where: ClassVar[str] = "inbox"
@@ -50,7 +50,6 @@ class InboxScreen(RoomScreen):
     def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._title = LineView(id="title", classes="row")
-        self._list = LineView(id="list")
         self._beside = LineView(id="beside")
         self._below = LineView(id="below")
         self._filter = ""
@@ -192,41 +191,10 @@ class InboxScreen(RoomScreen):
 
     # keys
 
-    def action_down(self) -> None:
-        """Next line."""
+    def moved(self) -> None:
+        """From now on the cursor stands where the person put it."""
         self._steered = True
-        self._list.move(1)
         self.draw()
-
-    def action_up(self) -> None:
-        """Line before."""
-        self._steered = True
-        self._list.move(-1)
-        self.draw()
-
-    def action_page_down(self) -> None:
-        """A screen down."""
-        self._leap(max(1, self._list.size.height - 1))
-
-    def action_page_up(self) -> None:
-        """A screen up."""
-        self._leap(-max(1, self._list.size.height - 1))
-
-    def action_first(self) -> None:
-        """The first line."""
-        self._leap(-len(self._items))
-
-    def action_last(self) -> None:
-        """The last line."""
-        self._leap(len(self._items))
-
-    def _leap(self, steps: int) -> None:
-        keys = self._list.keys()
-        if keys:
-            self._steered = True
-            here = keys.index(self._list.cursor) if self._list.cursor in keys else 0
-            self._list.point(keys[min(max(0, here + steps), len(keys) - 1)])
-            self.draw()
 
     def action_open(self) -> None:
         """The target at its row; of a folded line each alert."""

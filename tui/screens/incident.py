@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -14,8 +14,8 @@ from desk.incident.timeline import Entry
 from desk.incident.timers import ladder
 from tui.room import Room
 from tui.screens import incident_asks as asks
-from tui.screens.base import RoomScreen
 from tui.screens.incidents import nothing, refused, tried, unheard
+from tui.screens.listing import ListScreen
 from tui.screens.sheet import Sheet
 from widgets import incident as drawn
 from widgets.lines import Line, Span, Tone, dim, line
@@ -24,8 +24,11 @@ from widgets.lineview import LineView
 if TYPE_CHECKING:
     from tui.incidents import IncidentDesk
 
+_NOTE: Final = "note"
+"""What an unsaid note is about."""
 
-class IncidentScreen(RoomScreen):
+
+class IncidentScreen(ListScreen):
     """One incident."""
 
     where: ClassVar[str] = "incident"
@@ -40,7 +43,6 @@ class IncidentScreen(RoomScreen):
         self.desk = desk
         self.id_ = incident
         self._head = LineView(id="head")
-        self._list = LineView(id="list")
         self._beside = LineView(id="beside")
         self._filter = ""
         self._follows = True
@@ -86,7 +88,7 @@ class IncidentScreen(RoomScreen):
             lines.append(line(" ", Span(f"it may not be over: {back}; x opens it again", Tone.CRITICAL)))
         rows = 2 if height < 20 else 4 if height < 40 else 8
         lines += drawn.due_lines(desk.incidents.timers(one.id), desk.now, width, rows)
-        if desk.drafts.get(one.id):
+        if desk.unsaid.get(one.id, _NOTE):
             lines.append(line(" ", Span("a note was begun; n goes on with it", Tone.NOTICE)))
         if self._filter:
             lines.append(line(" ", dim(f"holding “{self._filter}”; Esc shows all")))
@@ -169,37 +171,10 @@ class IncidentScreen(RoomScreen):
 
     # moving
 
-    def action_down(self) -> None:
-        """Next entry."""
-        self._leap(1)
-
-    def action_up(self) -> None:
-        """Entry before."""
-        self._leap(-1)
-
-    def action_page_down(self) -> None:
-        """A screen down."""
-        self._leap(max(1, self._list.size.height - 1))
-
-    def action_page_up(self) -> None:
-        """A screen up."""
-        self._leap(-max(1, self._list.size.height - 1))
-
-    def action_first(self) -> None:
-        """The oldest."""
-        self._leap(-len(self._list.keys()))
-
-    def action_last(self) -> None:
-        """The newest; from now on it follows."""
-        self._leap(len(self._list.keys()))
-
-    def _leap(self, steps: int) -> None:
-        keys = self._list.keys()
-        if keys:
-            here = keys.index(self._list.cursor) if self._list.cursor in keys else len(keys) - 1
-            self._list.point(keys[min(max(0, here + steps), len(keys) - 1)])
-            self._follows = self._list.cursor == keys[-1]
-            self.draw()
+    def moved(self) -> None:
+        """On the newest entry it follows what comes."""
+        self._follows = self._list.cursor == self._list.keys()[-1]
+        self.draw()
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """A click points; a click on the chosen entry shows all of it."""
@@ -232,22 +207,21 @@ class IncidentScreen(RoomScreen):
         """Write a note. What was typed is kept when one leaves it."""
         if refused(self):
             return
-        drafts, name = self.desk.drafts, self.id_
-
-        def typed(text: str) -> None:
-            drafts[name] = text
+        unsaid, name = self.desk.unsaid, self.id_
+        typed = partial(unsaid.put, name, _NOTE)
 
         def done(text: str) -> None:
             if text.strip() and tried(self, partial(self.desk.incidents.note, name, text), "noted"):
-                drafts.pop(name, None)
+                typed("")
                 self._follows = True
                 self.draw()
 
         def left() -> None:
-            self.say("the note is kept: n goes on with it" if drafts.get(name, "").strip() else "no note was written")
+            begun = unsaid.get(name, _NOTE).strip()
+            self.say("the note is kept: n goes on with it" if begun else "no note was written")
 
         label = "a note for the timeline; Esc keeps it for later"
-        self.ask(label, drafts.get(name, ""), typed, done, left, TEXT, stays=True)
+        self.ask(label, unsaid.get(name, _NOTE), typed, done, left, TEXT, stays=True)
 
     def action_react(self) -> None:
         """Say something in a word of the entry under the cursor."""
@@ -319,7 +293,8 @@ class IncidentScreen(RoomScreen):
         def lines(width: int) -> list[Line]:
             there = self.incident or one
             called = [drawn.titled("Ladder"), *self._ladder(there, width), line()]
-            return [*called, drawn.titled("Contacts"), *drawn.contacts(self.desk.scheme.contacts, width)]
+            everybody = drawn.contacts(self.desk.scheme.contacts, width, self.desk.oncall)
+            return [*called, drawn.titled("Contacts"), *everybody]
 
         self.app.push_screen(Sheet(self.room, "Whom to call", lines))
 

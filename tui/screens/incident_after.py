@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from desk.inbox.until import end
 from desk.incident.incident import Item
 from probes.base import SafeText
-from tui.screens.incidents import attempt, pick, refused, say, tried
+from tui.screens.incidents import attempt, pick, refused, say, tried, unheard
 from tui.screens.sheet import Sheet
 from widgets import incident as drawn
 from widgets.lines import Line, Span, Tone, line
@@ -55,20 +55,23 @@ def _owner(sheet: Sheet, screen: IncidentScreen, text: str) -> None:
         sheet.say("nothing was added")
         return
     label = "who does it? a name, or just Enter"
-    sheet.call_after_refresh(say, sheet, label, lambda owner: _day(sheet, screen, text, owner))
+    asked = partial(_day, sheet, screen, text)
+    left = partial(_add, sheet, screen, text, "", None)  # what was said already is kept
+    sheet.call_after_refresh(sheet.ask, label, "", unheard, asked, left, 100, False, True)
 
 
 def _day(sheet: Sheet, screen: IncidentScreen, text: str, owner: str) -> None:
     def done(day: str) -> None:
-        due = day_of(day, screen.desk.now)
-        if due is None and day.strip():
-            sheet.say(f"“{SafeText(day.strip(), 40)}” is no day: 7d or 2026-03-31; it was added without one")
-        add = partial(screen.desk.incidents.add_item, screen.id_, text, owner, due)
-        tried(
-            sheet, add, "added" if due is not None or not day.strip() else "added without a day: choose it to set one"
-        )
+        _add(sheet, screen, text, owner, day_of(day, screen.desk.now))
 
-    sheet.call_after_refresh(say, sheet, "until when? 7d or 2026-03-31, or just Enter", done)
+    label = "until when? 7d or 2026-03-31, or just Enter"
+    left = partial(_add, sheet, screen, text, owner, None)
+    sheet.call_after_refresh(sheet.ask, label, "", unheard, done, left, 100, False, True)
+
+
+def _add(sheet: Sheet, screen: IncidentScreen, text: str, owner: str, due: datetime | None) -> None:
+    said = "added" if due is not None else "added without a day (7d or 2026-03-31): choose it to set one"
+    tried(sheet, partial(screen.desk.incidents.add_item, screen.id_, text, owner, due), said)
 
 
 def _change(sheet: Sheet, screen: IncidentScreen, item: Item) -> None:

@@ -13,11 +13,11 @@ from desk.inbox.until import end, until
 from desk.incident.incident import Incident
 from desk.incident.record import Role, Stage
 from desk.incident.scheme import Contact
-from desk.incident.timers import Step, Turn, ladder
+from desk.incident.timers import Step, Turn, ladder, untold
 from desk.incident.timers import watch as watch_of
 from desk.moment import moment
 from probes.base import SafeText
-from tui.screens.incidents import Items, attempt, pick, refused, say, tried
+from tui.screens.incidents import Items, attempt, page, paged, pick, refused, say, tried
 from widgets import incident as drawn
 
 if TYPE_CHECKING:
@@ -173,9 +173,14 @@ def severity(screen: IncidentScreen) -> None:
     def why(level: str) -> None:
         call = screen.desk.incidents.grade
         label = f"{level} instead of {one.level}: why? or just Enter; Esc leaves it"
-        say(screen, label, lambda text: attempt(screen, partial(call, screen.id_, level, text), f"it is {level}"))
+        say(screen, label, lambda text: _graded(screen, partial(call, screen.id_, level, text), level))
 
     pick(screen, "How severe is it?", [("", "leave it", f"it is {one.level}"), *levels], why)
+
+
+def _graded(screen: IncidentScreen, call: Callable[[], object], level: str) -> None:
+    if tried(screen, call, f"it is {level}"):
+        page(screen.room, screen.desk, screen.id_)
 
 
 def expect(screen: IncidentScreen) -> None:
@@ -287,16 +292,30 @@ def escalate(screen: IncidentScreen) -> None:
     desk = screen.desk
     steps = ladder(one, desk.scheme, desk.now)
     items = [("", "leave it", "nobody is called")]
-    items += [(f"rung {step.rung.name}", str(SafeText(step.contact.words, 60)), _turn(screen, step)) for step in steps]
+    items += [(f"page {name}", f"page {name}", "NOW, it was not taken yet") for name in desk.unpaged(one.id)]
+    at_once = untold(one, desk.scheme)
     known = {step.contact.name for step in steps}
+    items += [
+        (f"who {each.name}", str(SafeText(each.words, 60)), "; ".join((_NOW, _reached(screen, each))).rstrip("; "))
+        for each in at_once
+        if each.name not in known
+    ]
+    for step in steps:
+        turn = f"{_NOW}; " if step.contact in at_once and step.turn is not Turn.DUE else ""
+        words = str(SafeText(step.contact.words, 60))
+        items.append((f"rung {step.rung.name}", words, turn + _turn(screen, step)))
+    known |= {each.name for each in at_once}
     others = [each for each in desk.scheme.contacts if each.name not in known]
     items += [(f"who {each.name}", str(SafeText(each.words, 60)), _reached(screen, each)) for each in others]
     if len(items) == 1:
-        screen.say("nobody to call is written down: [contacts.NAME] and [[escalation]] in the profile")
+        screen.say("no contacts are known: [contacts.NAME] in the profile, or a runbook", 8.0)
         return
 
     def chosen(key: str) -> None:
         kind, _, name = key.partition(" ")
+        if kind == "page":
+            screen.room.later(paged(screen.room, desk, one.id, name))
+            return
         if kind == "who":
             _call(screen, "", desk.scheme.contact(name))
             return
@@ -316,13 +335,16 @@ def _turn(screen: IncidentScreen, step: Step) -> str:
     return "; ".join(part for part in said if part)
 
 
+_NOW: Final = "NOW, told at once by the severity"
+
+
 def _reached(screen: IncidentScreen, contact: Contact) -> str:
     ways = ", ".join(str(SafeText(way, 120)) for way in contact.ways)
     return "; ".join(part for part in (ways, screen.desk.oncall(contact.oncall)) if part)
 
 
 def _call(screen: IncidentScreen, rung: str, contact: Contact, tell: str = "") -> None:
-    who = contact.person or contact.words
+    who = contact.called
     reached = _reached(screen, contact) or "no way to reach them is written down"
     items = [("", "not called", f"{reached}{f'; tell them: {SafeText(tell, 200)}' if tell else ''}")]
     items += [(f"copy {way}", f"copy {SafeText(way, 60)}", "for the phone or the browser") for way in contact.ways]
@@ -338,9 +360,8 @@ def _call(screen: IncidentScreen, rung: str, contact: Contact, tell: str = "") -
             screen.call_after_refresh(_call, screen, rung, contact, tell)
             return
         answered = key == "yes"
-        label = (
-            f"{SafeText(who, 60)} {'answered: what was said?' if answered else 'did not answer:'} a note, or just Enter"
-        )
+        said = "answered: what was said?" if answered else "did not answer:"
+        label = f"{SafeText(who, 60)} {said} a note, or just Enter; Esc: no call"
         call = screen.desk.incidents.call
         words = f"called {SafeText(who, 60)}"
         say(screen, label, lambda text: attempt(screen, partial(call, screen.id_, rung, who, answered, text), words))

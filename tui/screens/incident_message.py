@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -9,10 +10,11 @@ from desk.inbox.until import end
 from desk.incident.incidents import IncidentError
 from desk.incident.message import Draft
 from desk.incident.places import KNOWN
-from desk.incident.record import Sent
+from desk.incident.record import TEXT, Sent
 from desk.incident.scheme import Template
+from desk.incident.unsaid import Unsaid
 from probes.base import SafeText
-from tui.screens.incidents import pick, refused, say, tried
+from tui.screens.incidents import pick, refused, tried
 from tui.screens.sheet import Sheet
 from widgets.folding import folded
 from widgets.lines import Line, Span, Tone, dim, line, strong
@@ -56,6 +58,18 @@ class Message(Sheet):
         self._given: dict[str, str] = {}
         self._draft = self._made()
 
+    @property
+    def _unsaid(self) -> Unsaid:
+        return self._of.desk.unsaid
+
+    def _key(self, name: str) -> tuple[str, str]:
+        """What stands in a place of this message is unsaid until it leaves."""
+        return self._of.id_, f"message {self._template.audience} {self._template.name} {{{name}}}"
+
+    def _said(self) -> None:
+        for name in self._given:
+            self._unsaid.put(*self._key(name), "")
+
     def _made(self) -> Draft:
         """As it would leave; it changes no more until something is filled in."""
         one = self._of.incident
@@ -72,7 +86,9 @@ class Message(Sheet):
             made.append(line())
         made.append(line(strong("leave it"), dim("  nobody is told"), key="leave"))
         for name in self._draft.missing:
-            made.append(line(strong(f"fill in {{{name}}}"), dim(f"  {KNOWN.get(name, '')}"), key=f"fill {name}"))
+            begun = self._unsaid.get(*self._key(name))
+            told = f"begun: {SafeText(begun, 200)}" if begun else KNOWN.get(name, "")
+            made.append(line(strong(f"fill in {{{name}}}"), dim(f"  {told}"), key=f"fill {name}"))
         made.append(
             line(strong("copy it"), dim("  through the terminal, to paste it where people read it"), key="copy")
         )
@@ -95,7 +111,7 @@ class Message(Sheet):
         elif what == "send":
             self.leave()
             self._of.say(f"sending to {name} …")
-            self.room.later(_send(self._of, self._draft, name))
+            self.room.later(_send(self._of, self._draft, name, self._said))
 
     def line_under_cursor(self) -> str:
         """What `y` copies: nothing, for what leaves here is written down."""
@@ -106,9 +122,13 @@ class Message(Sheet):
         self.leave()
         if tried(self._of, partial(desk.copied, name, self._draft), "copied, and written down as told"):
             self._of.app.copy_to_clipboard(self._draft.text)
+            self._said()
 
     def _fill(self, name: str) -> None:
-        say(self, f"{{{name}}}: {KNOWN.get(name, name)}? Esc leaves it", partial(self._filled, name))
+        typed = partial(self._unsaid.put, *self._key(name))
+        label = f"{{{name}}}: {KNOWN.get(name, name)}? Esc keeps it for later"
+        value = self._unsaid.get(*self._key(name))
+        self.ask(label, value, typed, partial(self._filled, name), self.draw, TEXT, stays=True)
 
     def _filled(self, name: str, text: str) -> None:
         """What is known of the incident is kept with it; the rest is for this message alone."""
@@ -116,22 +136,28 @@ class Message(Sheet):
         if not text.strip():
             return
         if name == "impact":
-            tried(self, partial(book.set_impact, incident, text), "impact noted")
+            kept = tried(self, partial(book.set_impact, incident, text), "impact noted")
         elif name == "cause":
-            tried(self, partial(book.set_cause, incident, text), "cause noted")
+            kept = tried(self, partial(book.set_cause, incident, text), "cause noted")
         elif name == "eta" and (found := end(text, self._of.desk.now)) is not None:
-            tried(self, partial(book.expect, incident, found), f"expected end {found:%H:%M} UTC")
+            kept = tried(self, partial(book.expect, incident, found), f"expected end {found:%H:%M} UTC")
         else:
-            self._given[name] = text.strip()
+            self._given[name], kept = text.strip(), False
+        if kept:
+            self._unsaid.put(*self._key(name), "")
         self._draft = self._made()
         self.draw()
+        if self._draft.missing:  # the next that is missing; what leaves is never pointed at
+            self._view.point(f"fill {self._draft.missing[0]}")
 
 
-async def _send(screen: IncidentScreen, made: Draft, channel: str) -> None:
+async def _send(screen: IncidentScreen, made: Draft, channel: str, said: Callable[[], None]) -> None:
     try:
-        sent, said = await screen.desk.send(screen.id_, made, channel)
+        sent, words = await screen.desk.send(screen.id_, made, channel)
     except IncidentError as error:
         screen.room.note(f"not sent: {error}")
         return
-    told = f" ({SafeText(said, 120)})" if said else ""
+    if sent is not Sent.UNSENT and sent is not Sent.REFUSED:
+        said()
+    told = f" ({SafeText(words, 120)})" if words else ""
     screen.room.note(f"{sent.value} to {channel}{told}" + ("" if sent is Sent.SENT else ": m tries again"))

@@ -11,9 +11,11 @@ from textual.app import ComposeResult
 from desk.inbox.case import Case
 from desk.incident.incident import Incident
 from desk.incident.incidents import IncidentError
+from desk.incident.record import Sent
 from probes.base import SafeText
 from tui.room import Room
 from tui.screens.base import RoomScreen
+from tui.screens.listing import ListScreen
 from tui.screens.sheet import Menu, Sheet
 from widgets import incident as drawn
 from widgets.lines import Line, dim, line
@@ -126,13 +128,31 @@ def _title(screen: RoomScreen, desk: IncidentDesk, cases: Sequence[Case], level:
             screen.say(f"no incident was declared: {error}")
             return
         show(screen, desk, made)
+        page(screen.room, desk, made.id)
         screen.room.note(f"declared {made.level}: x says that somebody is at it, t who is commander")
 
     label = f"what is wrong? Enter declares {level}, Esc nothing"
     screen.ask(label, offered, unheard, done, partial(screen.say, "no incident was declared"), _TITLE, stays=True)
 
 
-class AllIncidents(RoomScreen):
+def page(room: Room, desk: IncidentDesk, incident: str) -> None:
+    """Call whoever is on duty, where the severity wants that and they were not called yet."""
+    for channel in desk.unpaged(incident):
+        room.later(paged(room, desk, incident, channel))
+
+
+async def paged(room: Room, desk: IncidentDesk, incident: str, channel: str) -> None:
+    """Call whoever is on duty through one channel, and say what came of it."""
+    try:
+        sent, said = await desk.page(incident, channel)
+    except IncidentError as error:
+        room.note(f"{channel} was not paged: {error}")
+        return
+    told = f" ({SafeText(said, 120)})" if said else ""
+    room.note(f"page to {channel} {sent.value}{told}" + ("" if sent is Sent.SENT else ": e tries again"))
+
+
+class AllIncidents(ListScreen):
     """All of them, the open ones first."""
 
     where: ClassVar[str] = "incidents"
@@ -147,7 +167,6 @@ class AllIncidents(RoomScreen):
         self._desk = desk
         self._filter = ""
         self._title = LineView(id="title", classes="row")
-        self._list = LineView(id="list")
 
     def body(self) -> ComposeResult:
         """Title and list."""
@@ -230,36 +249,6 @@ class AllIncidents(RoomScreen):
     def _narrow(self, text: str) -> None:
         self._filter = text
         self.draw()
-
-    def action_down(self) -> None:
-        """Next line."""
-        self._list.move(1)
-
-    def action_up(self) -> None:
-        """Line before."""
-        self._list.move(-1)
-
-    def action_page_down(self) -> None:
-        """A screen down."""
-        self._leap(max(1, self._list.size.height - 1))
-
-    def action_page_up(self) -> None:
-        """A screen up."""
-        self._leap(-max(1, self._list.size.height - 1))
-
-    def action_first(self) -> None:
-        """The first."""
-        self._leap(-len(self._list.keys()))
-
-    def action_last(self) -> None:
-        """The last."""
-        self._leap(len(self._list.keys()))
-
-    def _leap(self, steps: int) -> None:
-        keys = self._list.keys()
-        if keys:
-            here = keys.index(self._list.cursor) if self._list.cursor in keys else 0
-            self._list.point(keys[min(max(0, here + steps), len(keys) - 1)])
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """A click points; a click on the chosen line opens."""

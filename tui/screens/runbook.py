@@ -13,6 +13,7 @@ from desk.runs.record import Occasion
 from probes.base import SafeText
 from tui.room import Room
 from tui.screens.base import RoomScreen
+from tui.screens.listing import ListScreen
 from tui.screens.opening import open_procedure, open_run
 from tui.screens.sheet import Sheet
 from widgets import procedure as drawn
@@ -28,7 +29,7 @@ The file is never changed. What is done in a run is kept beside it, with who and
 _NONE: Final = 'no runbook is named in this profile: runbook = "RUNBOOK.md"'
 
 
-class RunbookScreen(RoomScreen):
+class RunbookScreen(ListScreen):
     """Every procedure of the profile's runbooks."""
 
     where: ClassVar[str] = "runbook"
@@ -44,7 +45,6 @@ class RunbookScreen(RoomScreen):
         self._occasion = occasion
         self._asked = asked
         self._title = LineView(id="title", classes="row")
-        self._list = LineView(id="list")
         self._filter = ""
         self._keys: dict[str, tuple[Runbook, Procedure]] = {}
 
@@ -215,35 +215,6 @@ class RunbookScreen(RoomScreen):
     def about(self) -> Sequence[tuple[str, str]]:
         """How to read it."""
         return [("Procedures", _LEGEND)]
-
-    def action_down(self) -> None:
-        """Next line."""
-        self._list.move(1)
-
-    def action_up(self) -> None:
-        """Line before."""
-        self._list.move(-1)
-
-    def action_page_down(self) -> None:
-        """A screen down."""
-        self._leap(max(1, self._list.size.height - 1))
-
-    def action_page_up(self) -> None:
-        """A screen up."""
-        self._leap(-max(1, self._list.size.height - 1))
-
-    def action_first(self) -> None:
-        """The first procedure."""
-        self._leap(-len(self._list.lines))
-
-    def action_last(self) -> None:
-        """The last procedure."""
-        self._leap(len(self._list.lines))
-
-    def _leap(self, steps: int) -> None:
-        if keys := self._list.keys():
-            here = keys.index(self._list.cursor) if self._list.cursor in keys else 0
-            self._list.point(keys[min(max(0, here + steps), len(keys) - 1)])
 
 
 def open_past(screen: RoomScreen, path: str, procedure: Procedure) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from desk.deed import Deed, Stage
 from desk.guard import Confirmation, digest_of
 from desk.incident.evidence import LASTS, TYPED, barred, loss, secured
 from desk.incident.incidents import IncidentError
@@ -165,3 +167,72 @@ def test_the_one_door_refuses_what_is_barred_and_lets_the_overridden_plan_throug
         await hands.close()
 
     asyncio.run(run())
+
+
+class _Requests(list[tuple[str, str, str]]):
+    """Requests that reached the toys; something happens with the first of them."""
+
+    def __init__(self, then: Callable[[], None]) -> None:
+        super().__init__()
+        self._then = then
+
+    def append(self, one: tuple[str, str, str]) -> None:
+        super().append(one)
+        if len(self) == 1:
+            self._then()
+
+
+def _restarted(ann: Person, clock: HandClock, folder: Path, then: Callable[[], None], override: str = "") -> Deed:
+    """Three toys restarted one after the other; `then` happens while the first is."""
+    box = Toybox(requests=_Requests(then))
+    made: list[Deed] = []
+
+    async def run() -> None:
+        hands = toy_hands(folder, box, clock)
+        hands.bars = ann.book.bars
+        await hands.arm("the incident", None)
+        runner = hands.runner
+        assert runner is not None
+        plan = await runner.plan("it", Request(RESTART.name, tuple(box.made)))
+        digest = digest_of(plan, runner.setting("it"))
+        if override:
+            ann.book.override(override, digest, "memory is saved", TYPED)
+        made.append(runner.begin(plan, Confirmation(digest, "try")))
+        await runner.idle()
+        await hands.close()
+
+    asyncio.run(run())
+    return made[0]
+
+
+def test_what_is_left_of_an_act_is_not_done_once_evidence_is_to_be_kept(
+    ann: Person, clock: HandClock, tmp_path: Path
+) -> None:
+    name = ann.book.declare("a key is out", "P1").id
+    deed = _restarted(ann, clock, tmp_path, lambda: ann.book.secure(name, "a stranger was in"))
+    first, second, third = deed.steps
+    assert (deed.refused, first.well, second.sent, third.sent) == ("", True, False, False)
+    assert second.outcome is not None
+    assert second.outcome.result is Result.REFUSED
+    assert "evidence is kept" in str(second.outcome.words)
+    assert "nothing was sent" in str(second.outcome.words)
+    assert third.stage is Stage.LEFT
+
+
+def test_what_was_let_through_goes_on_to_its_end_however_long_that_takes(
+    ann: Person, clock: HandClock, tmp_path: Path
+) -> None:
+    name = ann.book.declare("a key is out", "P1", security="a stranger was in").id
+
+    def later() -> None:
+        clock.passed += 2 * LASTS.total_seconds()
+
+    deed = _restarted(ann, clock, tmp_path, later, override=name)
+    assert all(step.sent for step in deed.steps), [step.outcome for step in deed.steps]
+
+
+def test_a_terminal_is_not_handed_over_while_evidence_is_kept() -> None:
+    act = Action("console", "console", Danger.DISRUPTIVE, "Hands the terminal over.")
+    assert loss(replace(plan("restart"), kind="console", action=act)).startswith("what is typed there is not seen")
+    reading = replace(act, danger=Danger.READ)
+    assert loss(replace(plan("restart"), kind="console", action=reading, danger=Danger.READ)) == ""

@@ -120,6 +120,10 @@ def test_what_a_profile_says_is_understood() -> None:
             '[contacts.lead]\nphone = "1"\n[[severity]]\nname = "a"\nnotify = ["leed"]\n',
             "names leed, which is not a contact of this profile; did you mean lead?",
         ),
+        (
+            '[[severity]]\nname = "a"\npage = ["team"]\n',
+            "severity.0.page: names team, which is no [notify.NAME] of kind pagerduty",
+        ),
         ('[contacts.lead]\nrole = "x"\n', "contacts.lead: says no way to reach them"),
         ('[contacts."a b"]\nphone = "1"\n', "is not a good name"),
         ("[[contacts]]\n", "contacts: must hold named tables"),
@@ -141,7 +145,7 @@ def test_what_a_profile_says_is_understood() -> None:
         ('[[message]]\nname = "a"\ntext = "x"\naudience = "all"\n', "message.0.audience"),
         (
             '[[message]]\nname = "a"\ntext = "x"\nchannels = ["teem"]\n',
-            "names teem, which is no [notify.NAME] of kind slack or webhook; did you mean team?",
+            "names teem, which is no [notify.NAME] of kind slack, webhook or email; did you mean team?",
         ),
         ('[[message]]\nname = "a"\ntext = "x"\n' * 2, "message.1.name: stands there twice"),
         ('[incident]\nchat = "{title}"\n', "has no {title} to fill in"),

@@ -104,6 +104,16 @@ def test_a_second_persons_part_is_told_and_comes_after_the_question_on_any_clock
     assert str(skews_of(found)[0]) == "the clock of bastion is at least 40 s ahead of that of laptop"
 
 
+def test_an_answer_that_was_heard_is_told_once_and_by_who_gave_it() -> None:
+    asked = {"request": "r1", "what": "purge queue mail"}
+    heard = (12.0, Code.SECOND_APPROVED, {**asked, "by": {"name": "cid"}, "words": "go"})
+    bob = audit("w1", (10.0, Code.SECOND_ASKED, asked), heard)
+    cid = audit("w2", (11.0, Code.SECOND_GIVEN, {**asked, "granted": True, "asker": {}}), host="laptop")
+    found = woven(of_audit([*cid, *bob], "shop", "live", START, minutes(1)))
+    assert told(found) == ["a second person is asked: purge queue mail", "approved: purge queue mail: go"]
+    assert [one.by for one in found] == ["bob", "cid"]
+
+
 def test_alerts_are_told_as_they_came_and_went(clock: HandClock) -> None:
     raised = alert(clock)
     records = [

@@ -221,3 +221,24 @@ def test_what_a_profile_leaves_open_its_runbook_says(clock: HandClock) -> None:
     assert made.contact("dba") == Contact("DBA", "DBA", "Dee", ("+1 555 0101",))
     mine = replace(OURS, levels=(Level("A"),), levels_by="profile", ladder=(Rung("1", "me", 0.0),))
     assert (adopted(mine, [book]).levels, adopted(mine, [book]).ladder) == (mine.levels, mine.ladder)
+
+
+def test_whom_a_severity_wants_told_is_told_at_once_and_anew_when_it_comes_back(clock: HandClock) -> None:
+    levels = (Level("P1", notify=("lead", "nobody-known")), Level("P2"))
+    ann = session(clock, levels=levels, ladder=())
+    name = ann.book.declare("no mail", "P2").id
+    assert of(ann, name, Kind.TELL) == []
+    clock.passed = 300.0
+    ann.book.grade(name, "P1")
+    lead, other = of(ann, name, Kind.TELL)
+    assert (lead.words, lead.contact) == ("tell engineering lead, Lee: +49 30 1, lee@example.com", LEAD)
+    assert (lead.due - ann.of(name).at).total_seconds() == 300
+    assert other.words == "tell nobody-known"
+    ann.book.call(name, "", LEAD.called, False, "no answer")
+    assert [one.about for one in of(ann, name, Kind.TELL)] == ["nobody-known"]
+    ann.book.resolve(name, early="a drill")
+    assert of(ann, name, Kind.TELL) == []
+    clock.passed = 540.0
+    ann.book.reopen(name, "it is back")
+    assert {one.about for one in of(ann, name, Kind.TELL)} == {"lead", "nobody-known"}
+    assert {(one.due - ann.of(name).at).total_seconds() for one in of(ann, name, Kind.TELL)} == {540}
