@@ -26,6 +26,7 @@ from desk.incident.timers import Kind, Timer, disturbed
 from desk.notices.wording import System
 from probes.base import Lane, ProbeError, SafeText
 from tui.incident_papers import NoPapers, Papers
+from tui.oncall import on_call
 from widgets.incident import due_words, strip
 from widgets.lines import Line
 
@@ -284,17 +285,7 @@ class IncidentDesk:
 
     def oncall(self, name: str) -> str:
         """Who is on call for "pagerduty:SCHEDULE" by the last reading; empty: nothing is asked."""
-        if not name:
-            return ""
-        schedule = name.partition(":")[2]
-        for slot in self._room.engine.board.slots():
-            if slot.target.kind != "pagerduty" or slot.snapshot is None:
-                continue
-            for one in slot.snapshot.facts.on_call or ():
-                if schedule in one.key.split("/"):
-                    age = slot.age(self._room.engine.clock.monotonic()) or 0.0
-                    return f"on call: {one.user}, as of {words.age(age)} ago"
-        return f"on call: not known here, ask {SafeText(name, 60)}"
+        return on_call(self._room.engine.board, name, self._room.engine.clock.monotonic())
 
     # messages
 

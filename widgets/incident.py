@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -285,14 +285,21 @@ def _turn(step: Step, now: datetime) -> Span:
     return Span("✓ called", Tone.GOOD) if step.turn is Turn.CALLED else dim(f"– {step.turn.value}")
 
 
-def contacts(found: Iterable[Contact], width: int) -> list[Line]:
-    """Everybody who can be called, with the ways to reach them."""
+def contacts(found: Sequence[Contact], width: int, oncall: Sequence[str] = ()) -> list[Line]:
+    """Everybody who can be called, with the ways to reach them. `oncall`: who that is now, each."""
     made: list[Line] = []
-    for one in found:
+    for place, one in enumerate(found):
         made += folded(line(strong(_safe(one.words, 80))), width, 4)
-        for way in one.ways:
-            made += folded(line("    ", _safe(way, 200)), width, 6)
+        for said in (*one.ways, *oncall[place : place + 1]):
+            made += folded(line("    ", _safe(said, 200)), width, 6) if said else []
     return made or [line(dim("no contact is written down: [contacts.NAME] in the profile"))]
+
+
+def meeting_places(named: Mapping[str, str], width: int) -> list[Line]:
+    """Where people meet and customers look: what it is, and its address or name; those that have one."""
+    return [
+        one for what, said in named.items() if said for one in folded(line(f"{what}  ", _safe(said, 300)), width, 4)
+    ]
 
 
 # what is left to do
