@@ -316,48 +316,6 @@ def test_the_readme_tells_of_every_kind_that_acts() -> None:
     assert [kind.name for kind in ACTING if f"| `{kind.name}` |" not in acting] == []
 
 
-ROWS: Final = re.compile(r"\| ([A-E]-\d|H-\d)")
-
-
-def rows_of(page: str) -> list[list[str]]:
-    """The cells of each line about rows; a sign that stands inside a cell is written `\\|`."""
-    lines = (line for line in page.splitlines() if ROWS.match(line))
-    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
-
-
-def test_the_page_of_rows_names_kinds_acts_and_tests_that_there_are() -> None:
-    """docs/ROWS.md: where each thing that the runbooks ask for is to be found."""
-    written = {name for path in sources("tests") for name in re.findall(r"def (test_\w+)", path.read_text("utf-8"))}
-    known = {kind.name: Kinds().actuator(kind.name) for kind in KINDS}
-    acts = {name: {action.name for action in one.actions} if one else set() for name, one in known.items()}
-    served, _, rest = text_of("docs/ROWS.md").partition("## Not yet")
-    for ids, _, where, test in rows_of(served):
-        assert test.strip("`") in written, f"{ids}: {test}"
-        named = [word for word in re.findall(r"`(\w+)`", where) if word in known]
-        for act in re.findall(r"\bacts? ((?:`[\w-]+`(?:, )?)+)", where):
-            for name in re.findall(r"`([\w-]+)`", act):
-                assert any(name in acts[kind] for kind in named), f"{ids}: no act {name} of {named}"
-        spoken = {word for kind in named for word in spoken_of(KIND[kind])}
-        for some in re.findall(r"\blooks? ((?:`[a-z-]+`(?:, )?)+)", where):
-            assert set(re.findall(r"`([a-z-]+)`", some)) <= spoken, f"{ids}: no look {some} of {named}"
-        rules = {rule.name for kind in named for rule in Kinds().facts(kind).rules}
-        for some in re.findall(r"\brules? ((?:`[\w-]+`(?:, )?)+)", where):
-            assert set(re.findall(r"`([\w-]+)`", some)) <= rules, f"{ids}: no rule {some} of {named}"
-    for ids, *cells in rows_of(rest):
-        assert len(cells) == 2, ids
-        assert all(cells), ids
-    assert set(re.findall(r"`(test_\w+)`", text_of("docs/ROWS.md"))) <= written
-
-
-def test_no_row_of_the_runbooks_is_missing_from_the_page() -> None:
-    """docs/rows.tsv: the rows that ask for something to be read or done, and the hazards beside them."""
-    listed = [line.split("\t") for line in text_of("docs/rows.tsv").splitlines()[1:]]
-    assert {kind for _, kind in listed} == {"probe", "action", "log-search", "backup", "maintenance", "hazard"}
-    assert len({row for row, _ in listed}) == len(listed) > 450
-    told = {row for ids, *_ in rows_of(text_of("docs/ROWS.md")) for row in ids.split()}
-    assert [row for row, _ in listed if row not in told] == []
-
-
 def test_only_the_runner_carries_out_and_only_the_wiring_makes_one() -> None:
     carrying = {named(path) for path in sources(*ROOMS) for name, _ in calls(path) if name == "carry_out"}
     assert carrying == {"desk/actions.py"}

@@ -16,7 +16,7 @@ from desk.runs.record import Judgement
 from probes.base import SafeText
 from tui.kinds import KINDS
 from tui.room import Room
-from widgets.lines import Line
+from widgets.lines import Line, Span
 from widgets.overview import shows_values
 
 _BLOCKS: Final = {kind.name: kind.block for kind in KINDS}
@@ -66,7 +66,7 @@ def places(room: Room, command: Command | None, first: str = "") -> list[Place]:
     there.sort(key=lambda name: name != first)
     if wanted := wanted_of(command).lower():
         for name in there:
-            if name.lower() == wanted:
+            if _is_called(room, name, wanted):
                 return [(name, "")]
         for name in there:
             for subject, label in rows(room, name):
@@ -98,6 +98,13 @@ def _alike(room: Room, command: Command) -> Iterator[Place]:
             yield from ((slot.target.name, subject) for subject in subjects)
         elif not names and _BLOCKS.get(slot.target.kind, "") == _BLOCKS.get(command.kind):
             yield slot.target.name, ""
+
+
+def _is_called(room: Room, target: str, wanted: str) -> bool:
+    """Whether a target is what a command names: by its name, or by the address that it is asked at."""
+    url = getattr(room.board.slot(target).target.settings, "url", None)
+    names = (target.lower(), url.lower().rstrip("/") if isinstance(url, str) else None)
+    return wanted.lower().rstrip("/") in names
 
 
 def named(command: Command) -> list[str]:
@@ -140,6 +147,21 @@ def rows(room: Room, target: str) -> Iterator[tuple[str, str]]:
             yield subject, str(table.label(row)) if table.label is not None else subject
 
 
+def told_rows(room: Room, target: str) -> Iterator[tuple[str, str]]:
+    """(subject, what its row says) of each row of a target's tables: what one is picked by that has a number for a
+    name."""
+    slot = room.board.slot(target)
+    if slot.snapshot is None:
+        return
+    for table in room.panel(slot.target).tables:
+        for row in islice(table.rows(slot.snapshot.facts), _ROWS):
+            subject = (table.subject or table.key)(row)
+            cells = (column.cell(row) for column in table.columns)
+            texts = (" ".join((cell.text if isinstance(cell, Span) else str(cell)).split()) for cell in cells)
+            said = "  ".join(text for text in texts if text not in ("", "–", subject))
+            yield subject, said
+
+
 def looked(room: Room, place: Place, wanted: str = "") -> Looked:
     """What is read of a place now, and whether a limit is passed there. `wanted`: the one thing that it is read for; a
     whole target that is not that thing says nothing of it."""
@@ -156,7 +178,7 @@ def looked(room: Room, place: Place, wanted: str = "") -> Looked:
         return Looked(target, row, value, age, Judgement.UNKNOWN, "no fresh reading")
     if not value:
         return Looked(target, row, "", age, Judgement.UNKNOWN, "nothing of it is read")
-    if wanted and not row and wanted.lower() != target.lower():
+    if wanted and not row and not _is_called(room, target, wanted):
         return Looked(target, row, value, age, Judgement.UNKNOWN, f"no row of that name: {SafeText(wanted, 100)}")
     worst = max(alerts, key=lambda one: one.severity, default=None)
     if worst is not None:

@@ -33,6 +33,9 @@ STEERING: Final = "it holds control characters, which a terminal would obey: it 
 
 _NONE: Final = "none of them"
 
+_OWN: Final = frozenset({"commands", "jobs"})
+"""Kinds whose acts are the profile's own: a line means one of them only where it is that very command or request."""
+
 
 def do(screen: RunScreen) -> None:
     """Do the step under the cursor."""
@@ -214,7 +217,16 @@ def guarded(screen: RunScreen) -> bool:
     """True when the step under the cursor is an action that a target may take, so that Enter opens its dialog."""
     step, room = screen.step, screen.room
     native = step is not None and step.kind is StepKind.ACTION and screen.number not in screen.strange
-    return native and not (room.hands is None and room.read_only_because)
+    return (native and not (room.hands is None and room.read_only_because)) or _listed(screen)
+
+
+def _listed(screen: RunScreen) -> bool:
+    """True for a line for a shell that is a command or a request of the profile: it is done as that, guarded."""
+    step, filled = screen.step, screen.filled
+    if step is None or step.kind is not StepKind.SHELL or filled is None or not filled.ready:
+        return False
+    own = {slot.target.name for slot in screen.room.board.slots() if slot.target.kind in _OWN}
+    return bool(own) and any(target in own for target, _ in meant(screen.room, filled.text))
 
 
 def as_it_stands(screen: RunScreen) -> bool:

@@ -28,6 +28,7 @@ from desk.incident.unsaid import Unsaid
 from desk.notices.wording import System
 from probes.base import Delivery, Lane, ProbeError, SafeText
 from tui.incident_papers import NoPapers, Papers
+from tui.oncall import on_call
 from widgets.incident import due_words, strip
 from widgets.lines import Line
 
@@ -299,12 +300,7 @@ class IncidentDesk:
 
     def oncall(self, name: str) -> str:
         """Who is on call for "pagerduty:SCHEDULE" by the last reading; empty: nothing is asked."""
-        if not name:
-            return ""
-        from tui.oncall import UNKNOWN, on_call
-
-        people = on_call(self._room.engine.board, name, self._room.engine.clock.monotonic())
-        return f"on call: not known here, ask {SafeText(name, 60)}" if people == UNKNOWN else f"on call: {people}"
+        return on_call(self._room.engine.board, name, self._room.engine.clock.monotonic())
 
     # messages
 

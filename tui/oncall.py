@@ -1,28 +1,30 @@
-"""Who is on call now, as a PagerDuty target of the board last said; nothing is asked anew."""
+"""Who is on call, as a PagerDuty target of the board last said, and how long ago; nothing is asked anew."""
 
 from __future__ import annotations
 
-from typing import Final
-
-from desk.board import Board, Freshness
+from desk import words
+from desk.board import Board
 from probes.alerting.pagerduty.facts import OnCall, PagerDutyFacts
-
-UNKNOWN: Final = "not known who is on call"
+from probes.base import SafeText
 
 
 def on_call(board: Board, reference: str, now: float) -> str:
-    """The people behind "pagerduty:SCHEDULE" (its id or its name), in the order they are told; or that nobody knows.
-
-    `now` in monotonic seconds: an old answer is none.
+    """The people behind "pagerduty:SCHEDULE" (its id or its name), in the order they are told, with the age of the
+    answer; or that nobody knows. `now` in monotonic seconds. Empty for no reference.
     """
     system, _, wanted = reference.partition(":")
     found: list[OnCall] = []
+    ages = [0.0]
     for slot in board.slots() if system == "pagerduty" and wanted else ():
         facts = slot.snapshot.facts if slot.snapshot is not None else None
-        if isinstance(facts, PagerDutyFacts) and slot.freshness(now) is Freshness.FRESH:
-            found += [one for one in facts.on_call or () if wanted.casefold() in _names(one)]
+        there = facts.on_call or () if isinstance(facts, PagerDutyFacts) else ()
+        if those := [one for one in there if wanted.casefold() in _names(one)]:
+            found += those
+            ages.append(slot.age(now) or 0.0)
+    if not found:
+        return f"on call: not known here, ask {SafeText(reference, 60)}" if reference else ""
     people = dict.fromkeys(str(one.user) for one in sorted(found, key=lambda one: one.level))
-    return ", ".join(people) or UNKNOWN
+    return f"on call: {', '.join(people)}, as of {words.age(max(ages))} ago"
 
 
 def _names(one: OnCall) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from desk.runbook.book import Parameter
 from desk.runs.filling import LONGEST, bare, fits, names
 from probes.base import SafeText
 from probes.base.log import masked
-from tui.concerned import places, rows
+from tui.concerned import places, told_rows
 
 if TYPE_CHECKING:
     from tui.screens.procedure_run import RunScreen
@@ -47,26 +47,54 @@ def offers(screen: RunScreen, parameter: Parameter) -> list[Offer]:
     """
     found: dict[str, str] = {}
     occasion = screen.occasion
-    wanted = parameter.name.lower().replace("_", "").replace("-", "").replace(" ", "")
+    wanted = _plainly(parameter.name)
     labels = list(occasion.labels) if occasion is not None else []
-    labels.sort(key=lambda pair: pair[0].lower() not in wanted and wanted not in pair[0].lower())
     counted = _COUNTS.fullmatch(parameter.name.strip()) is not None
+    others: dict[str, str] = {}
+    """What the alert names otherwise, offered last."""
     for name, text in labels:
         if not counted or text.isdecimal():
-            found.setdefault(text, f"{name} of the alert")
+            alike = name.lower() in wanted or wanted in name.lower()
+            (found if alike else others).setdefault(text, f"{name} of the alert")
     for written in parameter.written:
         for one in dict.fromkeys((bare(written), bare(written).upper())):
             if value := os.environ.get(one):
                 found.setdefault(value, f"${one} of this session")
+    own, rest = dict[str, str](), dict[str, str]()
     for step in screen.steps if not counted else ():
         if step.command is None or parameter.name not in names(step.command, screen.parameters):
             continue
         for target, _ in places(screen.room, step.command, occasion.target if occasion is not None else ""):
-            for subject, label in islice(rows(screen.room, target), _OFFERS):
-                found.setdefault(subject, f"row of {target}" + (f": {label}" if label != subject else ""))
+            for subject, said in islice(told_rows(screen.room, target), _OFFERS):
+                value = _called(wanted, subject)
+                (rest if value is None else own).setdefault(
+                    value or subject, f"row of {target}" + (f": {said}" if said else "")
+                )
+    for more in (own or rest, others):  # what is of the sort that is asked for, or else all there is
+        found |= {value: why for value, why in more.items() if value not in found}
     return [
         (value, why) for value, why in islice(found.items(), _OFFERS) if not fits(value) and not hides(screen, value)
     ]
+
+
+def _plainly(name: str) -> str:
+    """A parameter's name without what people put between its words."""
+    return re.sub(r"[_ -]", "", name.lower())
+
+
+def _called(wanted: str, subject: str) -> str | None:
+    """What a command calls a row that is of the sort that a parameter asks for; None for a row of another sort.
+
+    >>> _called("pod", "pod/shop/web-1"), _called("podname", "pod/shop/web-1"), _called("pid", "77 2026-03-01 03:12")
+    ('web-1', 'web-1', '77')
+    >>> _called("queue", "mail"), _called("pod", "deployment/shop/web"), _called("pid", "public.posts")
+    (None, None, None)
+    """
+    sort, slash, rest = subject.partition("/")
+    if slash and sort in wanted:
+        return rest.rpartition("/")[2]
+    number = subject.partition(" ")[0]
+    return number if wanted.endswith("pid") and number.isdecimal() else None
 
 
 def ask(screen: RunScreen, parameter: Parameter, then: Callable[[], None]) -> None:
@@ -87,7 +115,8 @@ def ask(screen: RunScreen, parameter: Parameter, then: Callable[[], None]) -> No
 
     def typed(text: str) -> Sequence[tuple[str, str, str]]:
         text = text.strip()
-        new = not fits(text) and text not in {value for value, _ in found}
+        wrong = _plainly(parameter.name).endswith("pid") and not text.isdecimal()  # it narrows down, and is none itself
+        new = not fits(text) and not wrong and text not in {value for value, _ in found}
         return [(text, str(SafeText(text, 80)), "as typed")] if new else ()
 
     def choose(value: str) -> None:

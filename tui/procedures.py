@@ -301,7 +301,7 @@ class Procedures:
         asked = deed.plan.request
         if wanted is None or wanted.target != deed.plan.target or wanted.request.action != asked.action:
             return
-        if wanted.request.subjects != asked.subjects:
+        if wanted.request.subjects not in ((), asked.subjects):  # none are named where the look finds them
             return
         self._expected = None
         if wanted.standing():

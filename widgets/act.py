@@ -69,8 +69,10 @@ def plan_lines(
     found: Sequence[Finding] = (),
     refused: str = "",
     warning: str = "",
+    served: Sequence[str] = (),
 ) -> list[Line]:
-    """What would be done, whole. `reason`: the one that is given already; `found`: how what it requires stands.
+    """What would be done, whole. `reason`: the one that is given already; `found`: how what it requires stands;
+    `served`: what lives by these rows, as it is now.
 
     `refused`: why it can't be done, whoever confirms it; then that comes first, and nothing is asked for. `warning`:
     what else a person must read before the rest.
@@ -89,6 +91,8 @@ def plan_lines(
         made += _left_out(group, width, focus, not refused)
     for number, felt in enumerate(plan.felt):
         made += _labelled("felt" if number == 0 else "", [str(felt)], width)
+    for number, one in enumerate(served):
+        made += _labelled("serves" if number == 0 else "", [str(SafeText(one, 300))], width)
     for number, command in enumerate(plan.command):
         made += _labelled("command" if number == 0 else "", [Span(str(SafeText(command)), Tone.STRONG)], width)
     made += _required(plan, setting, found, width)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -299,6 +299,13 @@ def contacts(found: Iterable[Contact], width: int, oncall: Callable[[str], str] 
         for way in (*one.ways, oncall(one.oncall)):
             made += folded(line("    ", _safe(way, 200)), width, 6) if way else []
     return made or [line(dim("no contact is written down: [contacts.NAME] in the profile"))]
+
+
+def meeting_places(named: Mapping[str, str], width: int) -> list[Line]:
+    """Where people meet and customers look: what it is, and its address or name; those that have one."""
+    return [
+        one for what, said in named.items() if said for one in folded(line(f"{what}  ", _safe(said, 300)), width, 4)
+    ]
 
 
 # what is left to do

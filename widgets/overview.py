@@ -27,6 +27,9 @@ _FIRST_MORE: Final = 6
 _NAME: Final = 20
 """Cells of a target's name beside what is said about it."""
 
+SIMULATED: Final = Span("SIMULATED", Tone.NOTICE)
+"""Beside the name of what only plays the real thing."""
+
 APART: Final = "\x1f"
 """Separates target and row in the key of an overview line."""
 
@@ -71,6 +74,11 @@ class Entry:
         """The worst that is said about it; what is silenced where it was raised says nothing."""
         loud = (alert for alert in self.alerts if alert.theirs is None or not alert.theirs.silenced)
         return max((alert.severity for alert in loud), default=None)
+
+    @property
+    def simulated(self) -> bool:
+        """True when what answers there only plays the real thing."""
+        return self.slot.target.settings.simulated
 
     def view(self) -> View[Any]:
         """What its panel draws from; only when there is a snapshot."""
@@ -237,7 +245,9 @@ def _by_target(block: Block, width: int, now: float) -> list[Line]:
     lines: list[Line] = []
     for entry in sorted(block.entries, key=lambda entry: -(entry.severity or 0)):
         head = _headline(entry, now)
-        name = line("  ", _mark(entry, now), " ", strong(entry.name), *(part for one in head for part in ("  ", one)))
+        played: tuple[Part, ...] = ("  ", SIMULATED) if entry.simulated else ()
+        said = (part for one in head for part in ("  ", one))
+        name = line("  ", _mark(entry, now), " ", strong(entry.name), *played, *said)
         lines.append(Line(name.spans, key_of(entry.name), entry.severity))
         lines += [
             Line((Span("  "), *one.spans), one.key, one.severity) for one in _entry_lines(entry, width - 2, now, False)
@@ -364,6 +374,8 @@ def _hint(slot: Slot) -> str:
 def _title(one: Drawn, width: int, now: float) -> Line:
     block = one.block
     lead: list[Part] = [dim(f" {block.digit} " if block.digit else "   "), Span(block.title, Tone.TITLE)]
+    if all(entry.simulated for entry in block.entries):
+        lead += [" ", SIMULATED]
     head: Sequence[Part] = one.head
     if one.lines and not one.room:
         lead += [" ", sign(Severity(block.severity))] if block.severity else []

@@ -17,6 +17,7 @@ from desk.runbook.markdown import LARGE, blocks, outline, section
 from desk.runbook.people import contacts, ladder, levels
 from desk.runbook.phases import is_menu, is_quiet
 from desk.runbook.placeholders import parameters
+from desk.runbook.reviewed import reviewed
 from desk.runbook.steps import Commands
 from desk.runbook.text import decoded
 from desk.runbook.thresholds import thresholds
@@ -52,6 +53,7 @@ def read(path: str, data: bytes, dialects: Sequence[Dialect], *, whole: bool = F
         levels=levels(parts),
         parameters=parameters(known),
         repairs=_told([*repairs, *mended]),
+        reviewed=reviewed(text),
     )
 
 
@@ -79,7 +81,8 @@ def _outlined(path: str, digest: str, text: str, repairs: list[Repair]) -> Runbo
         above.append((level, title))
     title = next((title for _, level, title in heads if level == 1), PurePosixPath(path).name)
     said = Repair(1, f"the file is longer than {LARGE // 1024} KiB; its sections are read as they are opened")
-    return Runbook(path, digest, title, tuple(found), repairs=_told([said, *repairs]), partial=True)
+    repaired = _told([said, *repairs])
+    return Runbook(path, digest, title, tuple(found), repairs=repaired, reviewed=reviewed(text), partial=True)
 
 
 def _title(parts: Sequence[Block], path: str) -> str:

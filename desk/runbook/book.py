@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 
 from probes.base import Danger, Sort, Verb, flaw
@@ -259,5 +260,7 @@ class Runbook:
     levels: tuple[Level, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     repairs: tuple[Repair, ...] = ()
+    reviewed: date | None = None
+    """The day on which it says that somebody last went through it."""
     partial: bool = False
     """True for a very large file: its procedures are headings alone, each is read when it is opened."""

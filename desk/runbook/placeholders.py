@@ -17,7 +17,7 @@ MOST: Final = 300
 """Placeholders of one command."""
 
 _ANGLE: Final = re.compile(
-    r"(?<![<\w$(-])<(?![\s(</&=>!?-])(?P<one>[^<>\n\"'`;&$(){}=]{1,80}?)(?<![\s/=-])>(?!>|=(?!\w))"
+    r"(?<![<\w$-])(?<!\$\()<(?![\s(</&=>!?-])(?P<one>[^<>\n\"'`;&$(){}=]{1,80}?)(?<![\s/=-])>(?!>|=(?!\w))"
     r"|(?<=[\w=/:.@\"'-])<(?![\s(</&=>!?-])(?P<two>[^<>\n\"'`;&$(){}=]{1,80}?)(?<![\s/=-])>(?!>|=(?!\w))"
 )
 _TAGS: Final = names("""
@@ -120,6 +120,8 @@ def placeholders(text: str, known: Collection[str] = ()) -> tuple[str, ...]:
 
     >>> placeholders("kubectl logs <pod-name> -n $NAMESPACE --tail=50")
     ('<pod-name>', '$NAMESPACE')
+    >>> placeholders("SELECT pg_terminate_backend(<pid>);"), placeholders("echo $(<names.txt) > out")
+    (('<pid>',), ())
     >>> placeholders("psql shop < backup.sql"), placeholders("ps aux | awk '{print $2}'")
     ((), ())
     """

@@ -366,10 +366,11 @@ _NAMED: Final = re.compile(
     r"""(?ix)
     ( (?:api[_-]?key|access[_-]?key|secret|passw(?:or)?d|passwd|pwd|token|authorization|cookie|credential)[\w.-]{0,40}
       ["']? \s{0,4} (?:[:=]|=>) \s{0,4} ["']? (?:(?:bearer|basic|token)\s{1,4})? )
-    ( [^\s"',;&}\])]{3,} )
+    ( (?! (?-i: CONFIRMED|PENDING|REFUTED|UNKNOWN|under\ way ) (?: [\s,;)] | $ ) ) [^\s"',;&}\])]{3,} )
     """
 )
-"""name: value, name=value, "name": "value", with a name that tells of a secret."""
+"""name: value, name=value, "name": "value", with a name that tells of a secret; a service may be named so too, and what
+has come of an act on it is none."""
 _TOKENS: Final = re.compile(
     r"""(?x)
     \b(?:AKIA|ASIA)[A-Z0-9]{16}\b                                  # AWS access key id
@@ -396,6 +397,8 @@ def masked(line: str) -> str:
     'POST /x X-API-Key: *** status=401'
     >>> masked('connect postgres://app:hunter2@db/x with AKIAABCDEFGHIJKLMNOP')
     'connect postgres://app:***@db/x with ***'
+    >>> masked("restart token-refresh: CONFIRMED (running for 2 s)"), masked("token: CONFIRMED-4711")
+    ('restart token-refresh: CONFIRMED (running for 2 s)', 'token: ***')
     """
     small = line.lower()
     if "://" in line:

@@ -74,6 +74,9 @@ class Settings(BaseModel):
     every: float = Field(default=2.0, ge=0.5, le=3600, description="Seconds between two readings.")
     timeout: float = Field(default=5.0, gt=0, le=60, description="Seconds a reading may take in all.")
     protected: bool = Field(default=False, description="Ask for the name to be typed before any act on it.")
+    simulated: bool = Field(
+        default=False, description="What answers there only plays the real thing: the screen says SIMULATED."
+    )
     served_by: Annotated[str, Shape(r"^[A-Za-z0-9_-]+/.+$", 'TARGET/ROW, such as "app/worker"')] | None = Field(
         default=None,
         max_length=200,

@@ -35,6 +35,11 @@ _GIT_GONE: Final = named(
     """
 )
 _MANAGERS: Final = frozenset({"npm", "pnpm", "yarn", "bun"})
+_PRODUCTION: Final = frozenset({"--only=production", "--only=prod", "--production"})
+LOOSE: Final = (
+    "npm calls that --omit=dev now, and install may write other versions into the lock file: npm ci takes those that "
+    "stand there"
+)
 _PACKAGES: Final = named(
     """
     pip pip3 pipx uv poetry pipenv conda mamba apt apt-get aptitude dpkg yum dnf rpm zypper apk pacman brew snap
@@ -202,7 +207,9 @@ def _manager(name: str, words: list[str]) -> Meaning | Within:
                 "uninstall",
                 "un", "login", "logout", "version", "publish", "set", "pkg", "import", "fetch", "patch", "dist-tag",
                 "approve-builds", "self-update", "init", "create", "owner", "token"):  # fmt: skip
-        return shell(Danger.DISRUPTIVE, Verb.DEPLOY if what == "publish" else Verb.OTHER, system=name)
+        made = shell(Danger.DISRUPTIVE, Verb.DEPLOY if what == "publish" else Verb.OTHER, system=name)
+        loose = name == "npm" and free in (["install"], ["i"]) and _PRODUCTION & set(words)
+        return replace(made, warning=LOOSE, becomes="npm ci --omit=dev") if loose else made
     if name in ("yarn", "pnpm", "bun"):
         behind = words[words.index(what) + 1 :]
         if behind and (found := migrations(what, behind)):

@@ -35,6 +35,7 @@ from probes.host.disks import Mount, RemoteMounts, Space, ask, gather_disks, par
 from probes.host.facts import Disk, HostFacts, Kills
 from probes.host.gauges import RULES, SPECS, measured
 from probes.host.kernel_log import Kill, parse_kills, read_log, tail
+from probes.host.listening import listening
 from probes.host.numbers import real, slurp
 from probes.host.portable import ABSENT, PortableHost
 from probes.host.processes import ProcessTable, Sweep
@@ -150,20 +151,24 @@ class HostProbe(Probe[HostFacts]):
             lane.close()
 
     def looks(self) -> tuple[Look, ...]:
-        """The kernel's log, where there is one."""
-        return (Look("kernel", "kernel log"),) if self.linux and self._far is None else ()
+        """The kernel's log, and who listens, of this machine where it runs Linux."""
+        local = self.linux and self._far is None
+        return (Look("kernel", "kernel log"), Look("ports", "ports that somebody listens on")) if local else ()
 
     async def look(self, name: str, subject: str) -> Sheet:
-        """The newest lines of the kernel's log, each with the seconds after boot."""
-        if name != "kernel" or not self.looks():
+        """The newest lines of the kernel's log, each with the seconds after boot; or who listens where."""
+        if name not in {one.name for one in self.looks()}:
             return await super().look(name, subject)
+        if name == "ports":
+            lines = await self._lanes["look"].run(listening, self.settings.proc)
+            return Sheet("port, how, address, who listens", tuple(lines) or (SafeText("nobody listens"),))
         raw = await self._lanes["look"].run(read_log, self.settings.kernel_log)
         if raw is None:
             raise ProbeError(
                 Cause.DENIED, "the kernel log may not be read", "it needs root or the capability CAP_SYSLOG"
             )
-        lines, dropped = tail(raw, _LINES)
-        return Sheet("kernel log, seconds after boot", tuple(lines), dropped)
+        newest, dropped = tail(raw, _LINES)
+        return Sheet("kernel log, seconds after boot", tuple(newest), dropped)
 
     async def _from_psutil(self, at: float) -> tuple[HostFacts, list[Gap]]:
         gaps = [Gap(part, Cause.MISSING, SafeText("only Linux gives this")) for part in ABSENT]

@@ -400,7 +400,7 @@ class PostgresProbe(Probe[PostgresFacts]):
     # looking closer
 
     def looks(self) -> tuple[Look, ...]:
-        """Column statistics, settings that last, and the plan of a statement."""
+        """Column statistics, settings that last, roles, and the plan of a statement."""
         return LOOKS
 
     async def look(self, name: str, subject: str) -> Sheet:

@@ -1,1 +1,91 @@
-"""An example: a web application and its services under systemd, with PostgreSQL, in front of somebody else's API."""
+"""The insta-connect system: three services on one host, PostgreSQL, log files, dumps, and somebody else's Graph API.
+
+Imported by the opener of a stage, so nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.resources import files
+
+from systems.programs import filled
+from systems.stage import Fault, Plan
+
+PORTS = ("postgres", "web", "graph")
+SECRETS = ("OPSROOM_DEMO_PG_PASSWORD", "OPSROOM_DEMO_APP_PASSWORD")
+
+FAULTS = (
+    Fault(
+        "token-refresh",
+        "token refresh failures",
+        "the application's secret is replaced and token-refresh goes on with the old one; restart it, or heal it here",
+    ),
+    Fault(
+        "webhook-errors",
+        "webhook processing errors",
+        "events come for accounts that webhook-processor has never heard of; restart it, or heal it here",
+    ),
+    Fault(
+        "api-latency",
+        "high API latency",
+        "the application asks again without a pause and the Graph API refuses all of it; restart it, or heal it here",
+    ),
+    Fault(
+        "database-connections",
+        "database connection issues",
+        "an idle transaction holds a row and the pool fills with those who wait; end its session, or heal it here",
+    ),
+    Fault("processor-down", "webhook processor down", "webhook-processor is killed; start it, or heal it here"),
+    Fault("application-down", "502 bad gateway", "insta-connect-app is killed; start it, or heal it here"),
+    Fault(
+        "database-down", "503 service unavailable", "somebody shuts PostgreSQL down; start postgresql, or heal it here"
+    ),
+    Fault(
+        "broken-backup",
+        "broken backup",
+        "a dump that was cut off lies there as the newest; take a new one, or heal it here",
+    ),
+)
+
+SCRIPT = (
+    (8, "token-refresh"),
+    (45, "broken-backup"),
+    (70, "webhook-errors"),
+    (120, "database-connections"),
+    (160, "api-latency"),
+    (210, "processor-down"),
+    (240, "application-down"),
+    (280, "database-down"),
+)
+"""Seconds after the application is healthy, and the fault that then comes by itself."""
+
+NEEDS = ("supervisor", "psycopg")
+"""Packages this world is made with."""
+
+TOGETHER = 2
+"""Faults that come by themselves never make more than this many at once."""
+
+
+def profile(plan: Plan) -> str:
+    """The profile of this run."""
+    return _filled("profile.toml", plan)
+
+
+def runbook(plan: Plan) -> str:
+    """The runbook of this run."""
+    return _filled("RUNBOOK.md", plan)
+
+
+def _filled(name: str, plan: Plan) -> str:
+    from systems.engines import postgres_programs
+
+    programs = postgres_programs()
+    more = {"python": sys.executable, "programs": str(programs or "/usr/bin")}
+    return filled(files(__package__).joinpath(name).read_text(encoding="utf-8"), plan, more)
+
+
+def manager(plan: Plan) -> list[str]:
+    """Write what the process manager needs, and the command that runs it."""
+    from systems.insta_connect.world import prepare
+
+    return prepare(plan)

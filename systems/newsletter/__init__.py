@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
+from systems.programs import filled
 from systems.stage import Fault, Plan
 
 PORTS = ("postgres", "redis", "web")
@@ -63,11 +64,7 @@ def runbook(plan: Plan) -> str:
 
 
 def _filled(name: str, plan: Plan) -> str:
-    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
-    values = {"folder": str(plan.folder), **{f"{name}_port": str(port) for name, port in plan.ports.items()}}
-    for name, value in values.items():
-        text = text.replace("{" + name + "}", value)
-    return text
+    return filled(files(__package__).joinpath(name).read_text(encoding="utf-8"), plan)
 
 
 def manager(plan: Plan) -> list[str]:

@@ -17,7 +17,7 @@ import psycopg
 import redis.asyncio
 
 from systems.newsletter.place import Place
-from systems.newsletter.world import end_with_manager, log
+from systems.programs import end_with_manager, log
 
 VERSION: Final = "2.7.1"
 

@@ -19,13 +19,15 @@ from typing import Any, Final
 
 import psycopg
 import redis
-from psycopg import sql
 
-from systems.newsletter import SCRIPT, TOGETHER, control
-from systems.newsletter.endings import Endings
-from systems.newsletter.engines import postgres_programs, redis_program
+from systems import control
+from systems.endings import Endings
+from systems.engines import postgres_programs, redis_program
+from systems.furnish import furnish
+from systems.newsletter import SCRIPT, TOGETHER
 from systems.newsletter.place import Place
-from systems.newsletter.world import RUNNING, end_with_manager, log, say
+from systems.newsletter.world import RUNNING
+from systems.programs import end_with_manager, log, say
 
 CAMPAIGNS: Final = 40
 EVENTS: Final = 40_000
@@ -63,47 +65,6 @@ _REPORT = (
     " JOIN subscribers s ON s.email <> a.event_type WHERE a.created_at < b.created_at + interval '3 days'"
 )
 """Hours of work for one core."""
-
-
-async def _patiently(attempt: Callable[[], Awaitable[Any]], seconds: float = 60) -> Any:
-    """Try until it works: the neighbours may still be coming up."""
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            return await attempt()
-        except (OSError, psycopg.Error):
-            if time.monotonic() > until:
-                raise
-            await asyncio.sleep(0.05)
-
-
-async def furnish(place: Place) -> None:
-    """Roles, database, tables, rows: each made when it is not there."""
-
-    async def connect(name: str) -> psycopg.AsyncConnection[Any]:
-        keywords: Any = place.database("newsletter-setup", user="postgres", name=name)
-        return await psycopg.AsyncConnection.connect(autocommit=True, **keywords)
-
-    async with await _patiently(lambda: connect("postgres")) as first:
-        for role, variable in (("newsletter", "OPSROOM_DEMO_APP_PASSWORD"), ("opsroom", "OPSROOM_DEMO_PG_PASSWORD")):
-            names = {"role": sql.Identifier(role), "password": sql.Literal(os.environ[variable])}
-            if not await _there(first, "SELECT 1 FROM pg_roles WHERE rolname = %s", role):
-                await first.execute(sql.SQL("CREATE ROLE {role} LOGIN PASSWORD {password}").format(**names))
-        await first.execute("GRANT pg_monitor, pg_signal_backend TO opsroom")
-        if not await _there(first, "SELECT 1 FROM pg_database WHERE datname = %s", "newsletter"):
-            await first.execute("CREATE DATABASE newsletter OWNER newsletter")
-    async with await connect("newsletter") as second:
-        await second.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-        if not await _there(second, "SELECT 1 FROM pg_tables WHERE tablename = %s", "email_events"):
-            async with second.transaction():
-                await second.execute("SET LOCAL ROLE newsletter")
-                await second.execute(_SCHEMA.encode())
-            await second.execute("ANALYZE")
-    say(place.folder, "postgres: the newsletter's tables are filled")
-
-
-async def _there(connection: psycopg.AsyncConnection[Any], text: str, name: str) -> bool:
-    return await (await connection.execute(text.encode(), [name])).fetchone() is not None
 
 
 class Traffic:
@@ -282,7 +243,7 @@ class Faults:
             raise
 
     async def _workers(self) -> dict[str, int]:
-        return await asyncio.to_thread(control.workers, self.place.folder)
+        return await asyncio.to_thread(control.running, self.place.folder, "worker")
 
 
 def _drop(connection: psycopg.AsyncConnection[Any]) -> None:
@@ -335,7 +296,7 @@ async def play(place: Place) -> None:
 async def main(place: Place, by_themselves: bool) -> None:
     """Until ended."""
     if postgres_programs() is not None:
-        await furnish(place)
+        await furnish(place.folder, place.postgres, "newsletter", _SCHEMA)
     async with asyncio.TaskGroup() as group:
         group.create_task(play(place) if by_themselves else announce(place))
         faults = Faults(place)

@@ -14,7 +14,7 @@ import psycopg
 from bullmq import Worker
 
 from systems.newsletter.place import Place
-from systems.newsletter.world import end_with_manager, log
+from systems.programs import end_with_manager, log
 
 PER_SECOND: Final = 9.0
 """E-mails a worker sends in a second."""

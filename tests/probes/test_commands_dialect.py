@@ -411,6 +411,15 @@ def test_what_a_migration_gets_wrong_is_said(text: str, part: str, becomes: str)
     assert found.becomes == becomes
 
 
+@pytest.mark.parametrize("text", ["npm install --only=production", "npm i --production"])
+def test_an_install_for_production_that_is_not_held_to_the_lock_file_says_so(text: str) -> None:
+    found = meant(DIALECT, text)
+    assert "lock file" in found.warning
+    assert found.becomes == "npm ci --omit=dev"
+    assert not meant(DIALECT, found.becomes).warning
+    assert not meant(DIALECT, f"{text} left-pad").becomes
+
+
 def test_a_file_that_is_written_is_never_nothing() -> None:
     assert meant(DIALECT, "echo x", writes=("note.txt",)).danger is Danger.REVERSIBLE
     assert meant(DIALECT, "echo x", writes=("/dev/null",)).danger is Danger.READ

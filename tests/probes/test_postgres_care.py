@@ -205,6 +205,29 @@ async def test_settings_that_last_say_where_they_come_from(every_postgres: Postg
     assert "conninfo" not in text
 
 
+@pytest.mark.engine
+async def test_roles_are_told_with_what_they_may_and_nothing_of_their_passwords(every_postgres: Postgres) -> None:
+    every_postgres.sql(
+        "CREATE ROLE crew; CREATE ROLE gone LOGIN PASSWORD 'hunter2-CANARY' VALID UNTIL '2020-01-02 03:04Z'"
+    )
+    every_postgres.sql("CREATE ROLE maker LOGIN CREATEROLE CREATEDB BYPASSRLS VALID UNTIL 'infinity' IN ROLE crew")
+    every_postgres.sql("CREATE TABLE made (id int); ALTER TABLE made OWNER TO maker")
+    try:
+        async with probing(every_postgres, "plain") as probe:
+            sheet = await probe.look("roles", "")
+    finally:
+        every_postgres.sql("DROP TABLE made; DROP ROLE maker, gone, crew")
+    text = [str(one) for one in sheet.lines]
+    told = {name: said for name, _, said in (one.partition("  ") for one in text)}
+    assert told["maker"].strip() == "makes roles; makes databases; sees all rows; in crew; owns 1 table"
+    assert told["gone"].strip() == "EXPIRED 2020-01-02 03:04 UTC"
+    assert told["crew"].strip() == "no login"
+    assert told["plain"].strip() == "1 session"
+    assert text[0].startswith("postgres ")
+    assert "SUPERUSER" in text[0]
+    assert "CANARY" not in "".join(text)
+
+
 # out of documents
 
 

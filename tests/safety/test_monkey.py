@@ -19,7 +19,7 @@ from textual import events
 from textual.widgets import Static
 
 from probes.postgres import link
-from systems.newsletter.engines import postgres_programs, redis_program
+from systems.engines import postgres_programs, redis_program
 from tests.safety import wire
 from tests.safety.demo_room import MonkeyApp, Seat, opened, wires
 from tests.safety.monkey import key, run

@@ -19,13 +19,14 @@ import psycopg
 import pytest
 import redis
 
-from systems.newsletter import FAULTS, NEEDS, PORTS, SCRIPT, TOGETHER, control, engines, profile
-from systems.newsletter.endings import Endings
-from systems.newsletter.engines import bare, postgres_programs, redis_program
+from systems import control, engines
+from systems.endings import Endings
+from systems.engines import bare, postgres_programs, redis_program
+from systems.newsletter import FAULTS, NEEDS, PORTS, SCRIPT, TOGETHER, profile
 from systems.newsletter.place import Place
-from systems.newsletter.postgres import _settings, _within_reach
 from systems.newsletter.traffic import Faults
 from systems.newsletter.world import WORKERS, configuration
+from systems.postgres import _settings, _within_reach
 from systems.stage import Plan, Stage
 
 BLOCKED = "SELECT pid, pg_blocking_pids(pid) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
@@ -356,18 +357,18 @@ class TestLife:
 class TestFaults:
     def test_dead_workers_stay_dead_until_somebody_starts_one(self, world: World) -> None:
         world.stage.fault("dead-worker")
-        until(lambda: not control.workers(world.stage.folder), 30, "dead workers")
+        until(lambda: not control.running(world.stage.folder, "worker"), 30, "dead workers")
         told = world.programs()["worker-1"]
         assert told["statename"] == "EXITED"
         assert "SIGKILL" in told["spawnerr"] + (world.stage.folder / "supervisord.log").read_text()
         waiting = world.waiting()
         until(lambda: world.waiting() > waiting + 10, 20, "e-mails nobody sends")
-        assert not control.workers(world.stage.folder)
+        assert not control.running(world.stage.folder, "worker")
         for number in (1, 2):
             control.call(world.stage.folder, "startProcess", f"worker:worker-{number}")
         world.over("dead-worker")
         until(lambda: world.waiting() < 20, 30, "a drained queue")
-        assert len(control.workers(world.stage.folder)) == 2
+        assert len(control.running(world.stage.folder, "worker")) == 2
 
     def test_a_workers_log_tells_what_it_did_and_how_it_died(self, world: World) -> None:
         path = world.stage.folder / "log" / "worker-1.log"
@@ -384,9 +385,9 @@ class TestFaults:
 
     def test_healing_dead_workers_starts_the_usual_two(self, world: World) -> None:
         world.stage.fault("dead-worker")
-        until(lambda: not control.workers(world.stage.folder), 30, "dead workers")
+        until(lambda: not control.running(world.stage.folder, "worker"), 30, "dead workers")
         world.stage.heal("dead-worker")
-        until(lambda: len(control.workers(world.stage.folder)) == 2, 20, "two workers")
+        until(lambda: len(control.running(world.stage.folder, "worker")) == 2, 20, "two workers")
 
     def test_a_backlog_outgrows_two_workers_and_five_catch_up(self, world: World) -> None:
         world.stage.fault("queue-backlog")
@@ -507,7 +508,7 @@ def test_faults_come_by_themselves_and_a_remedied_one_does_not_come_back() -> No
         world = World(stage)
         until(lambda: {"dead-worker", "queue-backlog"} <= stage.active(), 40, "the first faults")
         assert len(stage.active()) <= TOGETHER
-        until(lambda: not control.workers(stage.folder), 30, "dead workers")
+        until(lambda: not control.running(stage.folder, "worker"), 30, "dead workers")
         control.call(stage.folder, "startProcess", "worker:worker-1")
         world.over("dead-worker")
         stage.heal("queue-backlog")
@@ -517,5 +518,5 @@ def test_faults_come_by_themselves_and_a_remedied_one_does_not_come_back() -> No
         sent = world.sent()
         until(lambda: world.sent() > sent + 10, 30, "a living system")
         assert stage.active() == set()
-        assert control.workers(stage.folder)
+        assert control.running(stage.folder, "worker")
         world.redis.close()

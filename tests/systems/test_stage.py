@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
+from systems.engines import postgres_programs, redis_program
 from systems.newsletter import PORTS
-from systems.newsletter.engines import postgres_programs, redis_program
 from systems.stage import ENDED, Stage, _parents, descendants, free_ports, ground, reachable
 
 OPENER = """

@@ -64,6 +64,17 @@ async def test_restart_by_one_letter_is_shown_confirmed_and_followed_to_its_end(
         await person.sees("TOYS")
 
 
+async def test_who_lives_by_what_is_restarted_is_told_before(tmp_path: Path) -> None:
+    made = room("it", "hall", every=0.1, served_by="it/kite")
+    made.hands = toy_hands(tmp_path, Toybox(), clock=made.engine.clock)
+    async with sitting(made) as person:
+        await made.hands.arm("a test", None)
+        await person.press("R")
+        await person.sees("restart kite", "DISRUPTIVE", "serves", "hall: 2 things", "children notice", "looked at")
+        await person.press("escape")
+        await person.sees_no("serves")
+
+
 async def test_cancel_is_what_enter_does_first(tmp_path: Path) -> None:
     async with acting(tmp_path) as (person, box):
         await person.press("R")

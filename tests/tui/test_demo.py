@@ -20,8 +20,8 @@ from textual.pilot import Pilot
 
 from desk.audit.chronicle import read
 from probes.base import GaugeKey, Severity, Truth
+from systems.engines import postgres_programs, redis_program
 from systems.newsletter import FAULTS
-from systems.newsletter.engines import postgres_programs, redis_program
 from systems.stage import Stage
 from tests.tui.pty_app import ROOT, PtyApp
 from tui import wiring

@@ -341,6 +341,23 @@ async def test_the_ladder_says_whose_turn_it_is_and_a_call_is_written_down(tmp_p
         await person.sees("Whom to call", "✓ called engineering lead", "called by ann, answered", "in 18m", "boss")
 
 
+async def test_whom_to_call_says_who_is_on_call_and_where_people_meet(tmp_path: Path) -> None:
+    rota = Contact("rota", "on-call engineer", oncall="pagerduty:PABC123")
+    scheme = replace(
+        SCHEME,
+        contacts=(*SCHEME.contacts, rota),
+        status_page="https://status.example.org",
+        manager="https://incidents.example.org",
+        chat="inc-{id}",
+    )
+    async with sitting(furnished(tmp_path, scheme=scheme), (100, 40)) as person:
+        one = await declared(person)
+        await person.press("c")
+        await person.sees("Whom to call", "on-call engineer", "on call: not known here, ask pagerduty:PABC123")
+        await person.sees("Places", f"chat channel  inc-{one.short}", "status page  https://status.example.org")
+        await person.sees("manager  https://incidents.example.org")
+
+
 async def test_the_post_mortem_goes_into_a_file_of_our_own_and_never_over_another(tmp_path: Path) -> None:
     async with sitting(furnished(tmp_path), (100, 30)) as person:
         await declared(person)

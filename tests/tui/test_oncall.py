@@ -1,4 +1,4 @@
-"""Who is on call: by the board, only while that is fresh, and never a guess."""
+"""Who is on call: by the board, with the age of that, and never a guess."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from desk.board import Board
 from probes.alerting.pagerduty.facts import OnCall, PagerDutyFacts
 from probes.base import SafeText, Settings, Snapshot, Target
 from tests.desk.inboxes import START, HandClock
-from tui.oncall import UNKNOWN, on_call
+from tui.oncall import on_call
 
 
 def person(user: str, level: int, schedule: str = "PABC123", name: str = "Primary") -> OnCall:
@@ -30,15 +30,20 @@ def board(clock: HandClock, *people: OnCall) -> Board:
 @pytest.mark.parametrize("reference", ["pagerduty:PABC123", "pagerduty:primary", "pagerduty:Primary"])
 def test_a_schedule_is_known_by_its_id_and_its_name(clock: HandClock, reference: str) -> None:
     made = board(clock, person("Bob", 2), person("Ann", 1), person("Cid", 1, "POTHER", "Other"))
-    assert on_call(made, reference, clock.monotonic()) == "Ann, Bob"
+    assert on_call(made, reference, clock.monotonic()) == "on call: Ann, Bob, as of 0 s ago"
 
 
-@pytest.mark.parametrize("reference", ["pagerduty:PNONE", "opsgenie:PABC123", "pagerduty:", ""])
+@pytest.mark.parametrize("reference", ["pagerduty:PNONE", "opsgenie:PABC123", "pagerduty:"])
 def test_what_is_not_known_is_said(clock: HandClock, reference: str) -> None:
-    assert on_call(board(clock, person("Ann", 1)), reference, clock.monotonic()) == UNKNOWN
+    said = on_call(board(clock, person("Ann", 1)), reference, clock.monotonic())
+    assert said == f"on call: not known here, ask {reference}"
 
 
-def test_an_old_answer_is_none(clock: HandClock) -> None:
+def test_where_nobody_is_asked_nothing_is_said(clock: HandClock) -> None:
+    assert on_call(board(clock, person("Ann", 1)), "", clock.monotonic()) == ""
+
+
+def test_an_old_answer_says_how_old_it_is(clock: HandClock) -> None:
     made = board(clock, person("Ann", 1))
     clock.passed = 3600
-    assert on_call(made, "pagerduty:PABC123", clock.monotonic()) == UNKNOWN
+    assert on_call(made, "pagerduty:PABC123", clock.monotonic()) == "on call: Ann, as of 1h00m ago"

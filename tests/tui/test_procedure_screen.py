@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,32 @@ async def test_the_outline_shows_procedures_with_their_danger_and_how_they_went(
         await person.sees("Useful lines")
         await person.press("d")
         await person.sees("Who to call", "On call", "555-0100")
+
+
+class Noon(MovingClock):
+    """The clock of a day that is not over before a test is."""
+
+    def now(self) -> datetime:
+        return datetime(2026, 3, 1, 12, tzinfo=UTC) + timedelta(seconds=self._ahead)
+
+
+@pytest.mark.parametrize(
+    ("day", "said", "doubted"),
+    [
+        (date(2025, 1, 25), "400 days ago: is it still so?", True),
+        (date(2026, 2, 28), "1 day ago", False),
+        (date(2026, 3, 10), "a day that is still to come", True),
+    ],
+)
+async def test_a_runbook_says_how_old_it_is(tmp_path: Path, day: date, said: str, doubted: bool) -> None:
+    made = room("shelf", every=0.1, clock=Noon())
+    furnished(made, tmp_path, replace(BOOK, reviewed=day))
+    async with sitting(made, (110, 30)) as person:
+        await person.press("p")
+        await person.sees("Toys at night", "Too many kites")
+        await (person.sees if doubted else person.sees_no)(f"last gone through on {day}")
+        await person.press("d")
+        await person.sees(f"it says that somebody last went through it on {day}, {said}")
 
 
 async def test_without_a_runbook_the_screen_says_how_one_is_named() -> None:

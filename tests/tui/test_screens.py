@@ -107,6 +107,13 @@ async def test_enter_opens_and_escape_comes_back() -> None:
         await person.until(lambda: isinstance(person.app.screen, Overview), "the overview")
 
 
+async def test_what_only_plays_the_real_thing_says_so_on_the_overview_and_on_its_own_screen() -> None:
+    async with sitting(room("shelf", every=0.1, simulated=True)) as person:
+        await person.sees("TOYS SIMULATED")
+        await person.press("enter")
+        await person.sees("shelf  toy  SIMULATED  LIVE")
+
+
 async def test_the_attention_key_opens_the_very_row() -> None:
     async with sitting() as person:
         await person.sees("kite is 2 KiB")

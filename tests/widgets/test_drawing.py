@@ -47,10 +47,14 @@ def text(one: Line) -> str:
 
 
 def entry(
-    name: str = "shelf", things: int = 3, severity: Severity | None = None, failure: Cause | None = None
+    name: str = "shelf",
+    things: int = 3,
+    severity: Severity | None = None,
+    failure: Cause | None = None,
+    simulated: bool = False,
 ) -> Entry:
     clock = StillClock()
-    board = Board([target(name)], clock)
+    board = Board([target(name, simulated=simulated)], clock)
     if things >= 0:
         facts = ToyFacts(tuple(Thing(f"thing {number}", number) for number in range(things)))
         board.take(Snapshot(name, NOW, 0.0, facts, {GaugeKey("things"): things}))
@@ -114,6 +118,17 @@ class TestOverview:
             spans = [span for one in draw([block], 120, 20, 1000.0) for span in one.spans if "3 things" in span.text]
             assert Tone.DIM in {span.tone for span in spans}
             assert len({span.tone for span in spans}) == len(block.entries)
+
+    def test_what_only_plays_the_real_thing_says_so_beside_its_name(self) -> None:
+        played, real = entry("shelf", simulated=True), entry("box")
+        (title, *_) = draw([Block("TOYS", 1, (played,))], 60, 10, 1000.0)
+        assert " 1 TOYS SIMULATED" in text(title)
+        title, *lines = draw([Block("TOYS", 1, (played, real))], 60, 10, 1000.0)
+        assert "SIMULATED" not in text(title)
+        assert ["SIMULATED" in text(one) for one in lines if "shelf" in text(one) or "box" in text(one)] == [
+            True,
+            False,
+        ]
 
     def test_every_block_has_its_title_even_when_the_room_is_small(self) -> None:
         blocks = [Block(f"B{number}", number, (entry(f"t{number}", things=9),)) for number in range(1, 6)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from time import monotonic
 from typing import ClassVar, Final
 
@@ -11,7 +12,8 @@ from textual.app import ComposeResult
 from desk.actions import Runner
 from desk.deed import Deed
 from desk.guard import Needs, hindrance, needs
-from probes.base import Plan, Request, Subject, Truth
+from probes.base import Danger, Plan, Request, Subject, Truth
+from tui.concerned import looked
 from tui.keys import shown
 from tui.room import Room
 from tui.screens.act_fields import NAME, REASON, Fields
@@ -23,6 +25,9 @@ from widgets.lineview import LineView
 
 SEEN: Final = 0.4
 """Seconds a picture must have stood before a key may confirm it."""
+
+_SERVED: Final = 4
+"""Targets behind the rows that are told."""
 
 
 class Picture(RoomScreen):
@@ -140,12 +145,24 @@ class Picture(RoomScreen):
             return folded(line("  the session is disarmed by now: nothing can be done from here"), width)
         reason = self.room.hands.reason if self.room.hands is not None else ""
         setting, found = runner.setting(self._target), runner.findings(plan)
-        made = plan_lines(
-            plan, setting, need, self._age(plan), width, self._focus, reason, found, self._refused, self._warning
-        )
+        drawn = partial(
+            plan_lines, plan, setting, need, self._age(plan), width, self._focus, reason, found, self._refused,
+            self._warning,
+        )  # fmt: skip
+        made = drawn(self._served(plan))
+        if len(made) > self._view.size.height:
+            made = drawn()
         if len(made) > self._view.size.height:
             made = [one for one in made if one.spans]
         return made
+
+    def _served(self, plan: Plan) -> list[str]:
+        """Targets that live by these rows, by the profile: who is cut off. Nothing where the act interrupts nobody."""
+        if max(plan.danger, plan.action.danger) < Danger.DISRUPTIVE:
+            return []
+        rows = {f"{self._target}/{subject}" for subject in plan.request.subjects}
+        there = [slot.target for slot in self.room.engine.board.slots() if slot.target.name != self._target]
+        return [looked(self.room, (one.name, "")).told for one in there if one.settings.served_by in rows][:_SERVED]
 
     def _sorry(self, width: int) -> list[Line]:
         lead = headed(self._sought, Span("nothing is done", Tone.WARNING), width)

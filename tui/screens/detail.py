@@ -13,7 +13,17 @@ from tui.room import Room
 from tui.screens.base import RoomScreen
 from widgets.lines import Line, Part, Span, Tone, dim, joined, line, sign, strong, toned, width_of
 from widgets.lineview import LineView
-from widgets.overview import Entry, age_parts, cut, gap_lines, last_good, shows_values, state_lines, whole
+from widgets.overview import (
+    SIMULATED,
+    Entry,
+    age_parts,
+    cut,
+    gap_lines,
+    last_good,
+    shows_values,
+    state_lines,
+    whole,
+)
 from widgets.panel import Table
 from widgets.table import KeyedTable
 
@@ -76,7 +86,8 @@ class Detail(RoomScreen):
         state = entry.slot.state(self.room.now)
         word = Span(state.value, Tone.GOOD) if state is State.LIVE else toned(state.value, entry.severity)
         kind = self.room.kinds.kind(entry.slot.target.kind)
-        parts: list[Part] = [" ", strong(entry.name), dim(f"  {kind.name}  "), word, "  "]
+        played: list[Part] = [SIMULATED, "  "] if entry.simulated else []
+        parts: list[Part] = [" ", strong(entry.name), dim(f"  {kind.name}  "), *played, word, "  "]
         parts += age_parts([entry], self.room.now)
         parts.append(dim(f", read every {entry.slot.target.settings.every * self.room.engine.pace:g} s"))
         if entry.slot.snapshot is not None:

@@ -13,7 +13,10 @@ def faults_sheet(room: Room, stage: FaultSwitch) -> Sheet:
 
     def lines(width: int) -> list[Line]:
         active = set(stage.active())
-        made: list[Line] = [line(dim("Each one is real: look for it on the overview, then remedy it.")), line()]
+        made: list[Line] = [
+            line(dim("Each one happens on the stage: look for it on the overview, then remedy it.")),
+            line(),
+        ]
         for fault in stage.faults():
             on = fault.name in active
             state = Span("on ", Tone.CRITICAL) if on else Span("off", Tone.DIM)

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from desk.incident.incident import Incident
+from desk.incident.message import chat
 from desk.incident.record import TEXT
 from desk.incident.timeline import Entry
 from desk.incident.timers import ladder
@@ -285,16 +286,18 @@ class IncidentScreen(ListScreen):
     # where it leads
 
     def action_people(self) -> None:
-        """Ladder and contacts."""
+        """Ladder, contacts, and where people meet."""
         one = self.incident
         if one is None:
             return
 
         def lines(width: int) -> list[Line]:
             there = self.incident or one
+            scheme = self.desk.scheme
             called = [drawn.titled("Ladder"), *self._ladder(there, width), line()]
-            everybody = drawn.contacts(self.desk.scheme.contacts, width, self.desk.oncall)
-            return [*called, drawn.titled("Contacts"), *everybody]
+            called += [drawn.titled("Contacts"), *drawn.contacts(scheme.contacts, width, self.desk.oncall), line()]
+            met = {"chat channel": chat(there, scheme), "status page": scheme.status_page, "manager": scheme.manager}
+            return [*called, drawn.titled("Places"), *drawn.meeting_places(met, width)]
 
         self.app.push_screen(Sheet(self.room, "Whom to call", lines))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 
 from desk import words
 from desk.runbook.book import Procedure, Runbook
+from desk.runbook.reviewed import doubtful
 from desk.runs.record import Occasion
 from probes.base import SafeText
 from tui.room import Room
@@ -79,6 +81,10 @@ class RunbookScreen(ListScreen):
         parts: list[Part] = [" ", strong("Procedures"), dim(f"  {count}")]
         if there is not None and there.runs.open():
             parts += ["  ", Span(f"{words.plural(len(there.runs.open()), 'run')} open", Tone.NOTICE)]
+        today = self.room.engine.clock.now().date()
+        days = [book.reviewed for book in there.books if book.reviewed is not None] if there is not None else []
+        if old := [day for day in days if doubtful(day, today)]:
+            parts += ["  ", Span(f"last gone through on {min(old)}", Tone.WARNING)]
         if self._filter:
             parts += ["  ", dim(f"holding “{self._filter[:20]}”")]
         if self._asked:
@@ -196,9 +202,9 @@ class RunbookScreen(ListScreen):
             return
         chosen = self._keys.get(self._list.cursor or "")
         book = chosen[0] if chosen is not None else books[0]
-        self.app.push_screen(
-            Sheet(self.room, str(SafeText(book.title or book.path, 200)), lambda width: facts(book, width))
-        )
+        today = self.room.engine.clock.now().date()
+        title = str(SafeText(book.title or book.path, 200))
+        self.app.push_screen(Sheet(self.room, title, lambda width: facts(book, width, today)))
 
     def action_past(self) -> None:
         """How the procedure went before."""
@@ -234,9 +240,10 @@ def open_past(screen: RoomScreen, path: str, procedure: Procedure) -> None:
     screen.app.push_screen(Sheet(screen.room, f"Runs of {SafeText(procedure.title, 120)}", lines, choose))
 
 
-def facts(book: Runbook, width: int) -> list[Line]:
-    """Contacts, ladder, severities, limits, what has to be filled in, and where the file was read otherwise."""
-    made = [line(dim(f"{SafeText(book.path, 300)}  sha256 {book.sha256}")), line()]
+def facts(book: Runbook, width: int, today: date) -> list[Line]:
+    """How old it says it is, contacts, ladder, severities, limits, what has to be filled in, and where the file was
+    read otherwise."""
+    made = [line(dim(f"{SafeText(book.path, 300)}  sha256 {book.sha256}")), _age(book, today), line()]
 
     def under(title: str, rows: Sequence[tuple[str, str]]) -> None:
         if rows:
@@ -263,3 +270,12 @@ def facts(book: Runbook, width: int) -> list[Line]:
     under("To be filled in", [(one.name, ", ".join(one.written)) for one in book.parameters])
     under("Read otherwise than it stands", [(f"line {one.line}", one.what) for one in book.repairs])
     return made
+
+
+def _age(book: Runbook, today: date) -> Line:
+    if book.reviewed is None:
+        return line(dim("it does not say when somebody last went through it"))
+    days = (today - book.reviewed).days
+    ago = f"{words.plural(days, 'day')} ago" if days > 0 else "today" if days == 0 else "a day that is still to come"
+    said = f"it says that somebody last went through it on {book.reviewed}, {ago}"
+    return line(Span(f"{said}: is it still so?", Tone.WARNING) if doubtful(book.reviewed, today) else dim(said))

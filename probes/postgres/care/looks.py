@@ -1,4 +1,4 @@
-"""Closer looks: statistics of a table's columns, settings that last, a statement's plan. Never values of rows."""
+"""Closer looks: columns, settings that last, roles, the plan of a statement. Never values of rows."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from probes.postgres.questions import question
 LOOKS: Final = (
     Look("columns", "column statistics"),
     Look("settings", "settings that last"),
+    Look("roles", "roles and what they may"),
     Look("explain", "plan of a statement, estimated, not run"),
 )
 
@@ -26,6 +27,8 @@ async def taken(link: Link, name: str, subject: str, literals: bool) -> Sheet:
     if name == "columns":
         document = await link.ask(question("columns", 120000, names=names.literal(subject)))
         return columns(subject, parse.rows(parse.part(document).get("columns")))
+    if name == "roles":
+        return roles(parse.rows(parse.part(await link.ask(question("roles", 120000))).get("roles")))
     return settings(parse.part(await link.ask(question("lasting", 120000))))
 
 
@@ -76,3 +79,32 @@ def settings(document: parse.Document) -> Sheet:
         ) or "everybody"  # fmt: skip
         lines.append(SafeText(f"{'for ' + whose:<20}  {row.get('text')}, which wins over the file there", 400))
     return Sheet("settings that last", tuple(lines))
+
+
+_POWERS: Final = {
+    "superuser": "SUPERUSER", "makes_roles": "makes roles", "makes_databases": "makes databases",
+    "replicates": "replicates", "sees_all_rows": "sees all rows",
+}  # fmt: skip
+"""What a role may besides what it was granted.
+
+https://www.postgresql.org/docs/current/view-pg-roles.html
+"""
+
+
+def roles(rows: list[parse.Document]) -> Sheet:
+    """Who may come in, and what else they may: the mighty first. What was granted on tables is not told here."""
+    return Sheet("roles and what they may", tuple(map(_role, rows)) or (SafeText("no role can be seen"),))
+
+
+def _role(row: parse.Document) -> SafeText:
+    said = [words for power, words in _POWERS.items() if row.get(power) is True]
+    if row.get("login") is not True:
+        said.append("no login")
+    if row.get("until"):
+        said.append(f"{'EXPIRED' if row.get('expired') is True else 'until'} {row.get('until')} UTC")
+    if isinstance(groups := row.get("groups"), list) and groups:
+        said.append(f"in {', '.join(map(str, groups))}")
+    counts = {word: int(parse.number(row.get(f"{word}s")) or 0) for word in ("table", "session")}
+    words = [f"{number} {word}{'s' if number != 1 else ''}" if number else "" for word, number in counts.items()]
+    said += [f"{owns}{text}" for owns, text in zip(("owns ", ""), words, strict=True) if text]
+    return SafeText(f"{row.get('name')!s:<24}  {'; '.join(said) or 'may log in'}", 400)

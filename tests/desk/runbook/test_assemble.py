@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from datetime import date
 from textwrap import dedent
 
 import pytest
@@ -94,6 +95,23 @@ def test_the_file_is_named_by_its_hash_and_its_words() -> None:
     book = assemble.read("ops/book.md", data, dialects())
     assert (book.path, book.sha256, book.title) == ("ops/book.md", hashlib.sha256(data).hexdigest(), "book.md")
     assert book.procedures == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("**Last Updated:** 2025-11-10\n", date(2025, 11, 10)),
+        ("Last reviewed on 3 Feb 2026 by Ann\n", date(2026, 2, 3)),
+        ("| Last tested | February 15, 2026 |\n", date(2026, 2, 15)),
+        ("Last updated: 2024-01-02\n\n# Disk\n\n- **Last Updated**: 2025-01-02\n", date(2025, 1, 2)),
+        ("Last updated: 2025-02-30\n", None),
+        ("The last backup was updated 2025-01-02\n", None),
+        ("Last updated: May contain nuts\n", None),
+    ],
+)
+def test_a_runbook_tells_when_somebody_last_went_through_it(text: str, day: date | None) -> None:
+    for whole in (text, text + "words of a very long file\n" * 100_000):
+        assert assemble.read("book.md", whole.encode(), dialects()).reviewed == day
 
 
 def test_prose_is_no_step_that_runs_and_stays_with_the_step_it_introduces() -> None:

@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from systems.newsletter.engines import bare, redis_program
-from systems.newsletter.world import end_with_manager, say
+from systems.engines import bare, redis_program
+from systems.programs import end_with_manager, say
 
 
 def main(folder: Path, port: str) -> None:

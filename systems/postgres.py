@@ -8,12 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from systems.newsletter.engines import bare, postgres_programs
-from systems.newsletter.world import end_with_manager, say
+from systems.engines import bare, postgres_programs
+from systems.programs import end_with_manager, say
 from systems.stage import die_with_parent, reachable
 
 _NOBODY = 65534
@@ -31,8 +31,8 @@ _SETTINGS = {
 }
 
 
-def main(folder: Path, port: str) -> None:
-    """Never returns: the process turns into the server.
+def main(folder: Path, port: str, settings: Iterable[str] = ()) -> None:
+    """Never returns: the process turns into the server. A setting is told as `name=value`.
 
     As the user nobody Python could load nothing more from a folder of root's own, so that comes last.
     """
@@ -51,8 +51,8 @@ def main(folder: Path, port: str) -> None:
         with _patience():
             _create(programs, home)
     argv = [str(programs / "postgres"), "-D", str(data), "-p", port]
-    for name, value in _settings(data).items():
-        argv += ["-c", f"{name}={value}"]
+    for setting in (*(f"{name}={value}" for name, value in _settings(data).items()), *settings):
+        argv += ["-c", setting]
     os.chdir(home)
     if os.getuid() == 0:
         os.setgroups([])
@@ -126,4 +126,4 @@ def _create(programs: Path, home: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])

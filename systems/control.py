@@ -38,10 +38,13 @@ def call(folder: Path, method: str, *arguments: Any) -> Any:
         connection.close()
 
 
-def workers(folder: Path) -> dict[str, int]:
-    """Process id of each worker that runs, by its name in the manager; empty when the manager is not there."""
+def running(folder: Path, group: str) -> dict[str, int]:
+    """Process id of each program of a group that runs, by its name in the manager; empty when the manager is not there.
+
+    A program outside every group is a group by itself.
+    """
     try:
         told = call(folder, "getAllProcessInfo")
     except (OSError, xmlrpc.client.Fault):
         return {}
-    return {f"worker:{one['name']}": one["pid"] for one in told if one["group"] == "worker" and one["pid"]}
+    return {f"{group}:{one['name']}": one["pid"] for one in told if one["group"] == group and one["pid"]}

@@ -1,0 +1,48 @@
+"""Steps that name what they are about by its address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from desk.profile import parse
+from desk.runbook.book import Command
+from probes.base import Sort, Verb
+from tui import wiring
+from tui.concerned import places
+from tui.keys import Keymap
+from tui.kinds import Kinds
+from tui.places import Places
+from tui.room import Room
+from tui.secrets import Secrets
+
+PROFILE = """
+system = "shop"
+
+[http.front]
+url = "http://127.0.0.1:3000/health"
+
+[http.vendor]
+url = "http://127.0.0.1:4000/"
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "target"),
+    [
+        ("http://127.0.0.1:3000/health", "front"),
+        ("http://127.0.0.1:4000", "vendor"),
+        ("vendor", "vendor"),
+    ],
+)
+async def test_a_reading_of_an_address_is_about_the_target_that_is_asked_there(
+    tmp_path: Path, address: str, target: str
+) -> None:
+    kinds, secrets = Kinds(), Secrets({})
+    profile = parse(PROFILE, kinds)
+    engine = wiring.build(profile, kinds, secrets, Places(tmp_path, tmp_path, tmp_path))
+    room = Room(engine, profile, kinds, Keymap())
+    command = Command(1, 1, f"curl {address}", sort=Sort.READING, verb=Verb.HEALTH, kind="http", target=address)
+    assert places(room, command) == [(target, "")]
+    await engine.close()
