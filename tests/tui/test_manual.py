@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from probes.base.target import Settings
 from tui import manual
 from tui.cli import main
 from tui.keys import KEYS
@@ -52,7 +53,7 @@ def test_a_kind_has_a_page_with_its_settings_gauges_limits_and_acts(kind: str) -
     assert code == 0
     assert text.startswith(f"# {kind}: ")
     for wanted in (*facts.settings_type.model_fields, *(one.name for one in facts.gauges)):
-        assert f"`{wanted}`" in text or wanted in ("every", "timeout", "protected", "served_by")
+        assert f"`{wanted}`" in text or wanted in Settings.model_fields
     for named in (*(one.name for one in facts.rules), *(one.name for one in (actuator.actions if actuator else ()))):
         assert f"| `{named}` |" in text
 
