@@ -103,8 +103,8 @@ def main(
 def demo(system: str, faults: bool, theme: str | None, ascii_only: bool, read_only: bool) -> None:
     """A living example system out of real engines, with faults to find.
 
-    SYSTEM is newsletter, insta_connect, social_live or social_analytics. It needs no root, no Docker and no network, and
-    leaves nothing behind. Where an engine is played, its panel says SIMULATED.
+    SYSTEM is newsletter, insta_connect, social_live or social_analytics. It needs no root, no Docker and no network,
+    and leaves nothing behind. Where an engine is played, its panel says SIMULATED.
     """
     from systems.stage import Stage
     from tui.session import open_room

@@ -39,7 +39,7 @@ from tui.screens.procedure import ProcedureScreen
 from tui.screens.prompt import Prompt
 from tui.secrets import Secrets
 
-PATIENCE: Final = 180.0
+PATIENCE = 180.0
 """Seconds that anything may take, on a busy machine."""
 
 
