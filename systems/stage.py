@@ -221,7 +221,7 @@ def _world(system: str) -> Any:
     known = sorted(path.parent.name for path in Path(__file__).parent.glob("*/world.py"))
     world = import_module(f"systems.{system}") if system in known else None
     if not all(hasattr(world, name) for name in ("NEEDS", "PORTS", "FAULTS")):
-        raise LookupError(f"there is no example system named {system}; there is {', '.join(known)}")
+        raise LookupError(f"there is no example system named {system}; there are {', '.join(known)}")
     return world
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -43,7 +42,7 @@ async def serve(port: int, answer: Callable[[Asked], Awaitable[Answer]]) -> asyn
     """Answer requests on a loopback port until the server is closed."""
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, EOFError, ValueError, asyncio.LimitOverrunError):
+        try:
             while (asked := await _read(reader)) is not None:
                 said = await answer(asked)
                 keeps = asked.headers.get("connection", "").lower() != "close"
@@ -55,7 +54,10 @@ async def serve(port: int, answer: Callable[[Asked], Awaitable[Answer]]) -> asyn
                 await writer.drain()
                 if not keeps:
                     break
-        writer.close()
+        except (OSError, EOFError, ValueError, asyncio.LimitOverrunError):
+            pass
+        finally:
+            writer.close()
 
     return await asyncio.start_server(one, "127.0.0.1", port)
 

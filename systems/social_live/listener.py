@@ -60,10 +60,13 @@ async def listen(port: int, answer: Answerer) -> None:
     """Serve on this loopback port until cancelled."""
 
     async def visited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, EOFError, ValueError):
+        try:
             while request := await _asked(reader):
                 await _said(writer, request, await answer(request))
-        writer.close()
+        except (OSError, EOFError, ValueError):
+            pass
+        finally:
+            writer.close()
 
     server = await asyncio.start_server(visited, "127.0.0.1", port)
     async with server:

@@ -20,7 +20,7 @@ from tests.tui.test_acting import acting, seen
 from tests.tui.test_screens import MovingClock, Sitting
 from tui import paper
 from tui.screens.act import Act
-from tui.screens.act_second import draft_of
+from tui.screens.act_second import Seconded, draft_of
 
 EVERY_RESTART = Rule(frozenset({"restart"}))
 
@@ -114,9 +114,13 @@ async def test_a_refusal_is_shown_with_its_words_and_it_can_be_asked_anew(tmp_pa
             "REFUSED", "by bob (by the kernel: uid 41001): not during the sale", "look again, to ask anew"
         )
         assert box.requests == []
+        screen = person.app.screen
+        assert isinstance(screen, Seconded)
+        await person.until(lambda: screen._heard is State.REFUSED, "the answer to be heard")
         await seen(person)
         await person.press("tab")
         await person.sees("▸[ look again")
+        await seen(person)
         await person.press("enter")
         await person.sees("▸[ Cancel ]", "takes a second person", "looked at 0 s ago")
 

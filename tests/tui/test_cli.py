@@ -593,8 +593,16 @@ def test_the_room_needs_a_terminal(words: list[str], home: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "without", "told"),
     [
-        (["demo", "warehouse"], "", "there is no example system named warehouse; there is newsletter"),
-        (["demo", "stage"], "", "there is no example system named stage; there is newsletter"),
+        (
+            ["demo", "warehouse"],
+            "",
+            "there is no example system named warehouse; there are insta_connect, newsletter, social_a",
+        ),
+        (
+            ["demo", "stage"],
+            "",
+            "there is no example system named stage; there are insta_connect, newsletter, social_a",
+        ),
         (["demo"], "bullmq", "the demonstration needs bullmq: pip install 'opsroom[demo]'"),
     ],
 )

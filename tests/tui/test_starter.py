@@ -156,7 +156,7 @@ def test_no_text_from_the_machine_can_break_the_file(why: str, url: str, name: s
     text = starter([("toy", Found(name, {"url": url}, why))], ToyKinds())
     (target,) = parse(text, ToyKinds()).targets
     assert target.name == name
-    assert set(target.settings.model_dump()) == {"every", "timeout", "protected", "served_by", "url"}
+    assert set(target.settings.model_dump()) == {*Settings.model_fields, "url"}
     text.encode("utf-8")
 
 

@@ -110,7 +110,8 @@ class Seconded(Picture):
         if matter.state is State.APPROVED:
             self._approved(matter)
         else:
-            self._focus = "cancel"
+            if self._focus not in {button.name for button in self._buttons()}:
+                self._focus = "cancel"
             self.settle_in()
 
     def _approved(self, matter: Matter) -> None:
