@@ -54,8 +54,11 @@ def test_the_rounds_are_good_while_it_is_well_and_name_what_is_not() -> None:
         until(lambda: any("are filled" in line for line in stage.progress()), 30, "a filled database")
         profile = wiring.open_profile(str(stage.profile_path), Kinds(), stage.environ, Places.of(stage.environ))
         for name in ("morning", "evening"):
-            found = words(look(profile, name, stage))
-            assert set(found.values()) == {"good", "not done"}, found
+
+            def good(name: str = name) -> bool:
+                return set(words(look(profile, name, stage)).values()) == {"good", "not done"}
+
+            until(good, 60, f"a good {name}, with queues that have had a job")
         stage.fault("dead-worker")
         until(lambda: "dead-worker" in stage.active(), 20, "dead workers")
         until(lambda: "RUNNING" not in {one["statename"] for one in workers(world)}, 20, "workers that are gone")
