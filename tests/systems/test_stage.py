@@ -69,7 +69,7 @@ def test_an_unknown_system_is_told() -> None:
 def test_what_is_no_world_is_told_beside_those_that_are(name: str) -> None:
     with pytest.raises(LookupError) as caught:
         Stage.start(name)
-    assert str(caught.value).startswith(f"there is no example system named {name}; there is ")
+    assert str(caught.value).startswith(f"there is no example system named {name}; there are ")
     assert "newsletter" in str(caught.value).rpartition("there is ")[2]
 
 
