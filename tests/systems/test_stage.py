@@ -70,7 +70,7 @@ def test_what_is_no_world_is_told_beside_those_that_are(name: str) -> None:
     with pytest.raises(LookupError) as caught:
         Stage.start(name)
     assert str(caught.value).startswith(f"there is no example system named {name}; there are ")
-    assert "newsletter" in str(caught.value).rpartition("there is ")[2]
+    assert "newsletter" in str(caught.value).rpartition("there are ")[2]
 
 
 def test_a_missing_package_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
