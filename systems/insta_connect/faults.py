@@ -8,13 +8,13 @@ import os
 import secrets
 import signal
 import xmlrpc.client
-from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import psycopg
 
 from systems import control
+from systems.faults import Acts, watch
 from systems.insta_connect import dumps
 from systems.insta_connect.place import Place
 
@@ -44,28 +44,14 @@ class Faults:
 
     async def watch(self) -> None:
         """For ever."""
-        running: dict[str, asyncio.Task[None]] = {}
-        acts: Mapping[str, Callable[[], Awaitable[None]]] = {
+        acts: Acts = {
             "token-refresh": self.secret_replaced,
             "webhook-errors": self.accounts_added,
             "database-connections": self.row_held,
             "broken-backup": self.dump_cut_off,
             **{name: lambda name=name: self.killed(*KILLED[name]) for name in KILLED},  # type: ignore[misc]
         }
-        while True:
-            for name, act in acts.items():
-                task = running.get(name)
-                if self.place.on(name) and (task is None or task.done()):
-                    running[name] = asyncio.ensure_future(self._run(name, act))
-                elif not self.place.on(name) and task is not None:
-                    task.cancel()
-                    del running[name]
-            await asyncio.sleep(_BEAT)
-
-    async def _run(self, name: str, act: Callable[[], Awaitable[None]]) -> None:
-        with contextlib.suppress(psycopg.Error, OSError):
-            await act()
-        self.place.over(name)
+        await watch(self.place, acts, (psycopg.Error, OSError))
 
     async def secret_replaced(self) -> None:
         """A new secret, which a service knows once it has been restarted; in the end the old one passes again."""

@@ -8,10 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import random
 import sys
-import time
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,6 +17,7 @@ import psycopg
 
 from systems.endings import Endings
 from systems.engines import postgres_programs
+from systems.faults import play
 from systems.furnish import furnish, patiently
 from systems.insta_connect import SCRIPT, TOGETHER, dumps
 from systems.insta_connect.faults import Faults
@@ -128,21 +127,10 @@ async def announce(place: Place) -> None:
         await asyncio.sleep(0.1)
 
 
-async def play(place: Place) -> None:
-    """Faults that come by themselves, each once: what has been played is kept beside the faults."""
+async def begin(place: Place) -> None:
+    """Faults that come by themselves, once the application is healthy."""
     await announce(place)
-    record = place.folder / "played"
-    played = record.read_text(encoding="utf-8").split() if record.exists() else []
-    rest = [(at, name) for at, name in SCRIPT if name not in played]
-    before = max((at for at, name in SCRIPT if name in played), default=0)
-    began = time.monotonic() - before
-    for at, name in rest:
-        await asyncio.sleep(max(0.0, began + at - time.monotonic()))
-        while len(os.listdir(place.folder / "faults")) >= TOGETHER:
-            await asyncio.sleep(1)
-        played.append(name)
-        record.write_text(" ".join(played), encoding="utf-8")
-        (place.folder / "faults" / name).touch()
+    await play(place, SCRIPT, TOGETHER)
 
 
 async def main(place: Place, by_themselves: bool) -> None:
@@ -154,7 +142,7 @@ async def main(place: Place, by_themselves: bool) -> None:
             say(place.folder, "backups: last week's dumps are there")
     log("INFO", "visitors and events are on their way")
     async with asyncio.TaskGroup() as group:
-        group.create_task(play(place) if by_themselves else announce(place))
+        group.create_task(begin(place) if by_themselves else announce(place))
         faults = Faults(place)
         traffic = Traffic(place, faults)
         for work in (faults.watch, traffic.visit, traffic.notify, traffic.age, traffic.back_up):

@@ -12,9 +12,7 @@ import os
 import random
 import signal
 import sys
-import time
 import xmlrpc.client
-from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import psycopg
@@ -23,6 +21,7 @@ import redis
 from systems import control
 from systems.endings import Endings
 from systems.engines import postgres_programs, redis_program
+from systems.faults import Acts, play, watch
 from systems.furnish import furnish
 from systems.newsletter import SCRIPT, TOGETHER
 from systems.newsletter.place import Place
@@ -159,26 +158,12 @@ class Faults:
 
     async def watch(self) -> None:
         """Five times a second, each fault that is asked for and not yet running."""
-        running: dict[str, asyncio.Task[None]] = {}
-        acts: Mapping[str, Callable[[], Awaitable[None]]] = {
+        acts: Acts = {
             "runaway-query": self.runaway,
             "blocked-sessions": self.blocked,
             "dead-worker": self.dead,
         }
-        while True:
-            for name, act in acts.items():
-                task = running.get(name)
-                if self.place.on(name) and (task is None or task.done()):
-                    running[name] = asyncio.ensure_future(self._run(name, act))
-                elif not self.place.on(name) and task is not None:
-                    task.cancel()
-                    del running[name]
-            await asyncio.sleep(0.2)
-
-    async def _run(self, name: str, act: Callable[[], Awaitable[None]]) -> None:
-        with contextlib.suppress(psycopg.Error, OSError):
-            await act()
-        self.place.over(name)
+        await watch(self.place, acts, (psycopg.Error, OSError))
 
     async def _session(self, application: str) -> psycopg.AsyncConnection[Any]:
         keywords: Any = self.place.database(application)
@@ -276,21 +261,10 @@ async def announce(place: Place) -> None:
         await asyncio.sleep(0.1)
 
 
-async def play(place: Place) -> None:
-    """Faults that come by themselves, each once: what has been played is kept beside the faults."""
+async def begin(place: Place) -> None:
+    """Faults that come by themselves, once the application is healthy."""
     await announce(place)
-    record = place.folder / "played"
-    played = record.read_text(encoding="utf-8").split() if record.exists() else []
-    rest = [(at, name) for at, name in SCRIPT if name not in played]
-    before = max((at for at, name in SCRIPT if name in played), default=0)
-    began = time.monotonic() - before
-    for at, name in rest:
-        await asyncio.sleep(max(0.0, began + at - time.monotonic()))
-        while len(os.listdir(place.folder / "faults")) >= TOGETHER:
-            await asyncio.sleep(1)
-        played.append(name)
-        record.write_text(" ".join(played), encoding="utf-8")
-        (place.folder / "faults" / name).touch()
+    await play(place, SCRIPT, TOGETHER)
 
 
 async def main(place: Place, by_themselves: bool) -> None:
@@ -298,7 +272,7 @@ async def main(place: Place, by_themselves: bool) -> None:
     if postgres_programs() is not None:
         await furnish(place.folder, place.postgres, "newsletter", _SCHEMA)
     async with asyncio.TaskGroup() as group:
-        group.create_task(play(place) if by_themselves else announce(place))
+        group.create_task(begin(place) if by_themselves else announce(place))
         faults = Faults(place)
         group.create_task(faults.watch())
         if postgres_programs() is not None:

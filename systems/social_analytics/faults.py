@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
 import redis.asyncio
 from redis.exceptions import RedisError
 
+from systems.faults import Acts, watch
 from systems.social_analytics.backend import Backend
 from systems.social_analytics.place import LOGIN, MEMORY
 from systems.social_analytics.region import Region, restart_cache, stop_cache
@@ -41,8 +42,7 @@ class Faults:
 
     async def watch(self) -> None:
         """Five times a second, each fault that is asked for and not yet running."""
-        running: dict[str, asyncio.Task[None]] = {}
-        acts: Mapping[str, Callable[[], Awaitable[None]]] = {
+        acts: Acts = {
             "wedged-tasks": self.wedged,
             "crowd": self.crowd,
             "leaked-sessions": self.leaked,
@@ -54,20 +54,7 @@ class Faults:
             "rate-limits": self.limited,
             "bad-release": self.released,
         }
-        while True:
-            for name, act in acts.items():
-                task = running.get(name)
-                if self._place.on(name) and (task is None or task.done()):
-                    running[name] = asyncio.ensure_future(self._run(name, act))
-                elif not self._place.on(name) and task is not None:
-                    task.cancel()
-                    del running[name]
-            await asyncio.sleep(0.2)
-
-    async def _run(self, name: str, act: Callable[[], Awaitable[None]]) -> None:
-        with contextlib.suppress(psycopg.Error, OSError, RedisError):
-            await act()
-        self._place.over(name)
+        await watch(self._place, acts, (psycopg.Error, OSError, RedisError))
 
     async def _while(self, so: Callable[[], Any]) -> None:
         while so():

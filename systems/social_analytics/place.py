@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
+
+from systems.ground import Ground
 
 SESSIONS: Final = 43
 """Connections PostgreSQL takes; three of them are for administrators."""
@@ -23,41 +22,16 @@ LOGIN: Final = "production/social-analytics/twitch/credentials"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Place(Ground):
     """The world's folder and ports."""
 
-    folder: Path
-    postgres: int
+    owner = "social_analytics"
+
     redis: int
     web: int
     cloud: int
-
-    @classmethod
-    def of(cls, argv: Sequence[str]) -> Place:
-        """From a command line: folder and four ports."""
-        return cls(Path(argv[1]), *(int(port) for port in argv[2:6]))
-
-    def database(self, application: str) -> dict[str, str]:
-        """How to connect to PostgreSQL; the password is in the environment."""
-        return {
-            "host": "127.0.0.1",
-            "port": str(self.postgres),
-            "user": "social_analytics",
-            "dbname": "social_analytics",
-            "password": os.environ["OPSROOM_DEMO_APP_PASSWORD"],
-            "application_name": application,
-            "connect_timeout": "3",
-        }
 
     @property
     def cache_url(self) -> str:
         """Redis."""
         return f"redis://127.0.0.1:{self.redis}/0"
-
-    def on(self, fault: str) -> bool:
-        """Is this fault on?"""
-        return (self.folder / "faults" / fault).exists()
-
-    def over(self, fault: str) -> None:
-        """The fault has been remedied."""
-        (self.folder / "faults" / fault).unlink(missing_ok=True)

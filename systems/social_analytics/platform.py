@@ -19,6 +19,7 @@ import psycopg
 
 from systems.cloud.server import Answer, Asked, serve
 from systems.engines import postgres_programs, redis_program
+from systems.faults import play
 from systems.furnish import furnish
 from systems.programs import end_with_manager, log, say
 from systems.social_analytics import SCRIPT, TOGETHER
@@ -157,15 +158,10 @@ async def announce(place: Place, region: Region) -> None:
         await asyncio.sleep(0.1)
 
 
-async def play(place: Place, region: Region) -> None:
-    """Faults that come by themselves, each once."""
+async def begin(place: Place, region: Region) -> None:
+    """Faults that come by themselves, once the service is healthy."""
     await announce(place, region)
-    began = time.monotonic()
-    for at, name in SCRIPT:
-        await asyncio.sleep(max(0.0, began + at - time.monotonic()))
-        while len(os.listdir(place.folder / "faults")) >= TOGETHER:
-            await asyncio.sleep(1)
-        (place.folder / "faults" / name).touch()
+    await play(place, SCRIPT, TOGETHER)
 
 
 async def main(place: Place, by_themselves: bool) -> None:
@@ -186,7 +182,7 @@ async def main(place: Place, by_themselves: bool) -> None:
         group.create_task(service.schedule())
         group.create_task(traffic.visit())
         group.create_task(Faults(region, scheduler, traffic).watch())
-        group.create_task(play(place, region) if by_themselves else announce(place, region))
+        group.create_task(begin(place, region) if by_themselves else announce(place, region))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ them, and the bucket of backups. PostgreSQL and Redis, which the pages use, are 
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Final
 
 from systems.endings import Endings
 from systems.engines import postgres_programs, redis_program
+from systems.faults import play
 from systems.furnish import furnish
 from systems.programs import end_with_manager, log, say
 from systems.social_live import SCRIPT, TOGETHER
@@ -88,16 +88,10 @@ class World:
                 sampled = now
             before = now
 
-    async def play(self) -> None:
-        """Faults that come by themselves, each once."""
+    async def begin(self) -> None:
+        """Faults that come by themselves, once the platform is healthy."""
         await self.announce()
-        folder = self.place.folder / "faults"
-        began = time.monotonic()
-        for at, name in SCRIPT:
-            await asyncio.sleep(max(0.0, began + at - time.monotonic()))
-            while len(os.listdir(folder)) >= TOGETHER:
-                await asyncio.sleep(1)
-            (folder / name).touch()
+        await play(self.place, SCRIPT, TOGETHER)
 
     async def announce(self) -> None:
         """Say so when the platform is healthy."""
@@ -133,7 +127,7 @@ async def main(place: Place, by_themselves: bool) -> None:
             group.create_task(Cache(place).live())
         faults = Faults(place, world.store, world.kubelet, world.visitors, world.database)
         group.create_task(faults.watch())
-        group.create_task(world.play() if by_themselves else world.announce())
+        group.create_task(world.begin() if by_themselves else world.announce())
         log("INFO", "the cluster lives")
 
 

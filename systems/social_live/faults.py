@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
+from systems.faults import Acts, watch
 from systems.social_live.database import UNHAPPY, Database
 from systems.social_live.documents import CAUSE, FAILING, MISSING, RELEASE
 from systems.social_live.kubelet import Kubelet, Life
@@ -34,7 +34,7 @@ class Faults:
 
     async def watch(self) -> None:
         """Five times a second, each fault that is asked for and not yet running; one that is healed is ended."""
-        acts: Mapping[str, Callable[[], Awaitable[None]]] = {
+        acts: Acts = {
             "bad-release": lambda: self._released(FAILING, "release 2.15.0: a new feed"),
             "missing-image": lambda: self._released(MISSING, "release 2.15.1: the new feed, mended"),
             "service-down": self._wedged,
@@ -43,21 +43,7 @@ class Faults:
             "memory-leak": self._leak,
             "connection-leak": self._kept_sessions,
         }
-        running: dict[str, asyncio.Task[None]] = {}
-        while True:
-            for name, act in acts.items():
-                task = running.get(name)
-                if self._place.on(name) and (task is None or task.done()):
-                    running[name] = asyncio.ensure_future(self._run(name, act))
-                elif not self._place.on(name) and task is not None:
-                    task.cancel()
-                    del running[name]
-            await asyncio.sleep(_BEAT)
-
-    async def _run(self, name: str, act: Callable[[], Awaitable[None]]) -> None:
-        with contextlib.suppress(*UNHAPPY):
-            await act()
-        self._place.over(name)
+        await watch(self._place, acts, UNHAPPY)
 
     def _backend(self) -> Doc:
         found = self._store.find("deployments", "backend")
