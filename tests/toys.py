@@ -65,6 +65,7 @@ class Thing:
 @dataclass(frozen=True, slots=True)
 class ToyFacts:
     things: tuple[Thing, ...] = ()
+    more: int = 0
 
 
 class ToySettings(Settings):
@@ -106,7 +107,7 @@ class ToyProbe(Probe[ToyFacts]):
         return self.snapshot(self.answers, gauges, began)
 
     def looks(self) -> tuple[Look, ...]:
-        return (Look("logs", "log of the toy", follow=True), Look("sizes", "all sizes"))
+        return (Look("logs", "log of the toy", follow=True, evidence=True), Look("sizes", "all sizes"))
 
     async def look(self, name: str, subject: str) -> Sheet:
         return Sheet("sizes", (SafeText(f"sizes of {subject}"),))
@@ -132,6 +133,7 @@ class ToyPanel(Panel[ToyFacts]):
             name="things",
             title="things",
             rows=lambda facts: facts.things,
+            beyond=lambda facts: facts.more,
             key=lambda thing: thing.name,
             columns=(
                 Column("name", lambda thing: thing.name, 12),

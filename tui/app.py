@@ -205,9 +205,14 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
 
     def _looked_at(self) -> str:
         """The target or the screen that is looked at."""
-        above = self.screen_stack[-1:]
-        screen = above[0] if above and isinstance(above[0], RoomScreen) else None
+        screen = self._above
         return (screen.pointed[0] or screen.where) if screen is not None else ""
+
+    @property
+    def _above(self) -> RoomScreen | None:
+        """The room's screen that is seen; None: none of it is, or the room is being left and has no screen any more."""
+        above = self.screen_stack[-1:]
+        return above[0] if above and isinstance(above[0], RoomScreen) else None
 
     async def _take_back(self, hands: Hands) -> None:
         """End a temporary measure whose time is up."""
@@ -217,14 +222,12 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
             self._say(f"time is up: {deed.plan.action.title}, to take a measure back; E shows it")
 
     def _draw(self) -> None:
-        screen = self.screen
-        if isinstance(screen, RoomScreen):
+        if (screen := self._above) is not None:
             screen.draw()
 
     def _say(self, text: str) -> None:
-        above = self.screen_stack[-1:]  # an act that goes on may end while the room is left
-        if above and isinstance(above[0], RoomScreen):
-            above[0].say(text)
+        if (screen := self._above) is not None:
+            screen.say(text)
 
     async def on_unmount(self) -> None:
         """Let go of every backend, in a moment even when all of them hang."""

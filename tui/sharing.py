@@ -113,10 +113,6 @@ class Sharing:
         journal.carry = self.relay.wake
         self._looks[journal.stream] = journal.look
 
-    def heed(self, stream: str, look: Callable[[], None]) -> None:
-        """Call this, on the relay's thread, when something came on a stream that no journal reads."""
-        self._looks[stream] = look
-
     def show(self, screen: str, incident: str, armed: bool) -> None:
         """What others see of this session."""
         self.relay.show(replace(self.here, screen=screen, incident=incident, armed=armed))

@@ -36,7 +36,6 @@ EXIT_RETRY: Final = 3
 """A connection failed that may work later."""
 EXIT_HANGUP: Final = 129
 EXIT_INTERRUPT: Final = 130
-EXIT_TERMINATED: Final = 143
 
 COPY_LIMIT: Final = 74_994
 """Bytes of base64 that terminals are known to take in one OSC 52 sequence."""

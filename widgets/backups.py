@@ -26,6 +26,10 @@ _FORMS: Final = {
 }
 
 
+_SOON: Final = 10.0
+"""Seconds within which a part of a reading is as new as the reading."""
+
+
 def _or_gone(value: float | None, words: Callable[[float], str]) -> str:
     return _GONE if value is None else words(value)
 
@@ -113,6 +117,7 @@ _LAST: Final[Table[BackupsFacts, Backup]] = Table(
     name="backups",
     title="backups",
     rows=lambda facts: facts.last,
+    beyond=lambda facts: facts.count - len(facts.last),
     key=lambda one: one.name,
     columns=(
         Column("made, utc", lambda one: f"{one.at:%Y-%m-%d %H:%M}", 16, lambda one: one.at, descending=True),
@@ -304,6 +309,8 @@ class BackupsPanel(Panel[BackupsFacts]):
             parts.append(
                 toned(f", {count(len(there.differing))} not of its backup's size", view.severity("copies_differing"))
             )
+        if there.looked_ago >= _SOON:
+            parts.append(dim(f", looked {age(there.looked_ago)} ago"))
         return parts
 
     @staticmethod

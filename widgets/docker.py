@@ -10,7 +10,7 @@ from desk.words import clock, count, plural, ratio, size, span
 from probes.base import Severity
 from probes.docker import Container, DockerFacts, Event, Image, Service
 from widgets.draw.marks import Sign, bar, spark
-from widgets.lines import Line, Part, Span, Tone, dim, fit, joined, line, sign, strong, toned, width_of
+from widgets.lines import Line, Part, Span, Tone, dim, fit, line, side_by_side, sign, strong, toned
 from widgets.panel import Column, Panel, Table, View, name_column
 
 _GONE: Final = "–"
@@ -108,20 +108,14 @@ def _row(view: View[DockerFacts], service: Service, width: int) -> Line:
 
 def _together(services: Sequence[Service], width: int) -> list[Line]:
     """Services that are well, side by side."""
-    rows: list[list[Part]] = [[]]
-    for service in services:
+
+    def mark(service: Service) -> Span:
         replicas = f" ×{service.running}" if service.running > 1 else ""
-        part = Span(f"{Sign.FINE.value} {service.name}{replicas}", Tone.GOOD)
         if _is_coming(service):
-            part = dim(f"{Sign.UNKNOWN.value} {service.name}{replicas} starting")
-        if rows[-1] and width_of(joined([*rows[-1], part])) > width:
-            rows.append([])
-        rows[-1].append(fit(part, min(width, width_of([part]))))
-    shown = [line(*joined(row)) for row in rows if row]
-    if len(shown) > 3:
-        left = len(services) - sum(len(row) for row in rows[:3])
-        shown = [*shown[:3], line(dim(f"and {plural(left, 'more service')} running"))]
-    return shown
+            return dim(f"{Sign.UNKNOWN.value} {service.name}{replicas} starting")
+        return Span(f"{Sign.FINE.value} {service.name}{replicas}", Tone.GOOD)
+
+    return side_by_side(map(mark, services), width, lambda left: f"and {plural(left, 'more service')} running")
 
 
 def _short(words: str, width: int) -> Line:
@@ -236,6 +230,7 @@ _CONTAINERS: Final[Table[DockerFacts, Container]] = Table(
     name="containers",
     title="containers",
     rows=lambda facts: facts.containers,
+    beyond=lambda facts: facts.more,
     key=lambda one: one.id,
     label=lambda one: one.name,
     columns=(
@@ -259,6 +254,7 @@ _IMAGES: Final[Table[DockerFacts, tuple[Image, str]]] = Table(
     name="images",
     title="images",
     rows=_images,
+    beyond=lambda facts: facts.images_more,
     key=lambda pair: pair[0].id,
     label=lambda pair: next(iter(pair[0].names), pair[0].id.removeprefix("sha256:")[:12]),
     columns=(

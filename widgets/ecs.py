@@ -11,7 +11,7 @@ from probes.aws.ecs import Deployment, EcsFacts, Event, Service, Task
 from probes.base import Severity
 from widgets.aws import seat_line
 from widgets.draw.marks import Sign, spark
-from widgets.lines import Line, Part, Span, Tone, dim, fit, joined, line, sign, strong, toned, width_of
+from widgets.lines import Line, Part, Span, Tone, dim, fit, line, side_by_side, sign, strong, toned, width_of
 from widgets.panel import Column, Panel, Table, View, name_column
 
 _GONE: Final = "–"
@@ -127,19 +127,13 @@ def _row(view: View[EcsFacts], service: Service, width: int) -> Line:
 
 def _together(services: Sequence[Service], width: int) -> list[Line]:
     """Services that are well, side by side."""
-    rows: list[list[Span]] = [[]]
-    for service in services:
-        if len(rows) > 3:
-            break
-        still = f"{Sign.NONE.value} {service.name} at zero"
-        mark = Span(f"{Sign.FINE.value} {service.name} {_run(service)}", Tone.GOOD) if service.desired else dim(still)
-        part = fit(mark, min(width, width_of([mark])))
-        if rows[-1] and width_of(joined([*rows[-1], part])) > width:
-            rows.append([])
-        rows[-1].append(part)
-    shown = [line(*joined(row)) for row in rows[:3] if row]
-    left = len(services) - sum(len(row) for row in rows[:3])
-    return [*shown, line(dim(f"and {plural(left, 'more service')} as wanted"))] if left > 0 else shown
+
+    def mark(service: Service) -> Span:
+        if service.desired:
+            return Span(f"{Sign.FINE.value} {service.name} {_run(service)}", Tone.GOOD)
+        return dim(f"{Sign.NONE.value} {service.name} at zero")
+
+    return side_by_side(map(mark, services), width, lambda left: f"and {plural(left, 'more service')} as wanted")
 
 
 def _tone(service: Service) -> Tone:

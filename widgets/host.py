@@ -359,6 +359,7 @@ _DISKS: Final[Table[HostFacts, Disk]] = Table(
     name="disks",
     title="disks",
     rows=lambda facts: facts.disks,
+    beyond=lambda facts: facts.disks_dropped,
     key=lambda one: str(one.mount),
     columns=(
         Column("mounted on", lambda one: one.mount, 20, lambda one: str(one.mount)),

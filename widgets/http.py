@@ -207,6 +207,7 @@ _CHECKS: Final[Table[HttpFacts, Check]] = Table(
     name="checks",
     title="checks",
     rows=lambda facts: (*facts.sick, *(one for one in facts.checks if one not in facts.sick)),
+    beyond=lambda facts: facts.more_checks,
     key=lambda check: check.name,
     columns=(
         Column("check", lambda check: check.name, 24),

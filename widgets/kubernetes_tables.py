@@ -382,12 +382,14 @@ _AUTOSCALERS: Final[Table[KubernetesFacts, Seen[Autoscaler]]] = Table(
         Column("max", lambda row: count(row.one.most), 5, lambda row: row.one.most, True),
         Column("state", lambda row: scaler_word(row.one), 15),
         Column("measures", lambda row: measures_of(row.one), 28, least=90),
+        Column("scaled", lambda row: _ago(row.facts, row.one.scaled_at), 7,
+               lambda row: row.facts.since(row.one.scaled_at), True, least=120),
         Column("why", lambda row: row.one.why),
     ),
     empty="there is no autoscaler here",
     tone=_scaler_tone,
     looks=("describe", "logs"),
-)
+)  # fmt: skip
 
 _BUDGETS: Final[Table[KubernetesFacts, Seen[Budget]]] = Table(
     name="budgets",
@@ -503,6 +505,16 @@ def time_left(row: Seen[Certificate]) -> float | None:
     return None if since is None else -since
 
 
+def _renewed_in(row: Seen[Certificate]) -> float | None:
+    """Seconds until cert-manager renews it; negative when it should have."""
+    since = row.facts.since(row.one.renewal)
+    return None if since is None else -since
+
+
+def _renewal(left: float | None) -> str:
+    return _GONE if left is None else f"in {left / _DAY:.0f} d" if left > 0 else "OVERDUE"
+
+
 def expires(left: float | None) -> str:
     """The time left in days."""
     return _GONE if left is None else f"{left / _DAY:.0f} d" if left > 0 else "EXPIRED"
@@ -517,6 +529,7 @@ _CERTIFICATES: Final[Table[KubernetesFacts, Seen[Certificate]]] = Table(
         Column("certificate", lambda row: name_of(row.facts, row.one), 30),
         Column("ready", lambda row: "yes" if row.one.ready else "NO", 5),
         Column("left", lambda row: expires(time_left(row)), 8, time_left, True),
+        Column("renewal", lambda row: _renewal(_renewed_in(row)), 8, _renewed_in, True, least=70),
         Column("names", lambda row: ", ".join(map(str, row.one.names)), 40, least=100),
         Column("why", lambda row: row.one.why),
     ),

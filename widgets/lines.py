@@ -6,7 +6,7 @@ armours everything once more when it paints.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -147,3 +147,16 @@ def joined(parts: Iterable[Part], gap: str = "  ") -> tuple[Span, ...]:
 def width_of(spans: Iterable[Span]) -> int:
     """Cells the spans take on screen."""
     return sum(cell_len(span.text) for span in spans)
+
+
+def side_by_side(marks: Iterable[Span], width: int, left: Callable[[int], str], most: int = 3) -> list[Line]:
+    """Marks one beside the other, in so many lines at most; `left` says it of those there is no room for."""
+    rows: list[list[Span]] = [[]]
+    for mark in marks:
+        part = fit(mark, min(width, width_of([mark])))
+        if rows[-1] and width_of(joined([*rows[-1], part])) > width:
+            rows.append([])
+        rows[-1].append(part)
+    shown = [line(*joined(row)) for row in rows[:most] if row]
+    hidden = sum(len(row) for row in rows[most:])
+    return [*shown, line(dim(left(hidden)))] if hidden else shown

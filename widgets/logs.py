@@ -192,6 +192,7 @@ _FILES: Final[Table[LogsFacts, File]] = Table(
     name="files",
     title="files",
     rows=lambda facts: facts.files,
+    beyond=lambda facts: facts.more,
     key=lambda one: one.key,
     columns=(
         Column("file", lambda one: one.path, 48, tail=True),

@@ -28,6 +28,7 @@ _METRICS: Final[Table[MetricsFacts, Metric]] = Table(
     name="metrics",
     title="all metrics",
     rows=lambda facts: facts.metrics,
+    beyond=lambda facts: facts.more_metrics,
     key=lambda metric: str(metric.name),
     columns=(
         Column("metric", lambda metric: metric.name, 44),

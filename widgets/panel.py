@@ -127,6 +127,8 @@ class Table(Generic[F, R]):
     """Names of the probe's looks that suit a row: they stand first."""
     order: str = ""
     """Title of the column it is sorted by at first; empty: as the rows come."""
+    beyond: Callable[[F], int] = lambda facts: 0
+    """Rows there are beyond these, which the probe does not list."""
 
 
 def name_column(width: int) -> int:
@@ -154,6 +156,11 @@ class Panel(Generic[F]):
     def members(self, view: View[F]) -> Sequence[Member]:
         """The machines of the fleet that it tells of, in any order."""
         return ()
+
+    def called(self, facts: F, name: str) -> Sequence[str] | None:
+        """The keys of the rows that a command line of this world means by a name ("deployment/web", "app=web", "pods");
+        none of them: the target as a whole; None: nothing of that name was read. For names that no row bears itself."""
+        return None
 
     def brief(self, view: View[F], width: int) -> Sequence[Line]:
         """Lines for the overview, the most important first; the room decides how many are seen."""

@@ -63,6 +63,7 @@ CARED_TABLES: Final[Table[PostgresFacts, TableCare]] = Table(
     name="tables",
     title="tables",
     rows=lambda facts: facts.care.tables if facts.care else (),
+    beyond=lambda facts: facts.care.tables_left_out if facts.care else 0,
     key=lambda one: one.key,
     columns=(
         Column("size", lambda one: size_of(one.bytes), 10, lambda one: one.bytes, right=True, descending=True),
@@ -113,6 +114,7 @@ CARED_INDEXES: Final[Table[PostgresFacts, IndexCare]] = Table(
     name="indexes",
     title="indexes",
     rows=lambda facts: facts.care.indexes if facts.care else (),
+    beyond=lambda facts: facts.care.indexes_left_out if facts.care else 0,
     key=lambda one: f"index {one.key}",
     label=lambda one: one.key,
     columns=(

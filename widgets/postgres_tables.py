@@ -117,6 +117,7 @@ SESSIONS: Final[Table[PostgresFacts, Session]] = Table(
     name="sessions",
     title="sessions",
     rows=lambda facts: facts.sessions,
+    beyond=lambda facts: facts.sessions_left_out,
     key=lambda one: one.key,
     label=lambda one: f"session {one.pid}",
     columns=(

@@ -16,6 +16,8 @@ from widgets.tiles import GONE, ROWS, TILES, charts, strip
 _EACH: Final = 4
 """Alerts, hosts and targets in trouble that get a line each on the overview."""
 _LABEL: Final = 9
+_SOON: Final = 10.0
+"""Seconds within which a part of a reading is as new as the reading."""
 
 
 def _share(value: float | None) -> str:
@@ -160,6 +162,7 @@ _HOSTS: Final[Table[PrometheusFacts, Host]] = Table(
     name="hosts",
     title="hosts",
     rows=lambda facts: facts.hosts,
+    beyond=lambda facts: facts.more_hosts,
     key=lambda host: host.key,
     columns=(
         Column("instance", lambda host: host.instance, 26),
@@ -208,6 +211,7 @@ _ALERTS: Final[Table[PrometheusFacts, ServerAlert]] = Table(
     name="alerts",
     title="alerts",
     rows=lambda facts: facts.alerts,
+    beyond=lambda facts: facts.more_alerts,
     key=lambda alert: alert.key,
     columns=(
         Column("alert", lambda alert: alert.name, 26),
@@ -341,7 +345,9 @@ def _server(facts: PrometheusFacts) -> str:
     parts += [f"up {span(server.uptime)}"] if server.uptime is not None else []
     parts += [f"keeps {server.retention}"] if server.retention else []
     parts += [f"{count(server.series)} series"] if server.series is not None else []
-    parts += [plural(facts.rules, "rule")] if facts.rules is not None else []
+    if facts.rules is not None:
+        ago = (facts.read_ago or {}).get("rules", 0.0)
+        parts.append(plural(facts.rules, "rule") + (f", read {span(ago)} ago" if ago >= _SOON else ""))
     skew = facts.skew
     if skew is not None and abs(skew) > 2:
         parts.append(f"its clock is {span(abs(skew))} {'ahead' if skew > 0 else 'behind'}")

@@ -195,6 +195,7 @@ _QUEUES: Final[Table[QueuesFacts, Queue]] = Table(
     name="queues",
     title="queues",
     rows=lambda facts: facts.queues,
+    beyond=lambda facts: facts.more,
     key=lambda queue: str(queue.name),
     columns=(
         Column("queue", lambda queue: queue.name, 26),

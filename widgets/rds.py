@@ -170,6 +170,7 @@ _INSTANCES: Final[Table[RdsFacts, Instance]] = Table(
     name="instances",
     title="instances",
     rows=lambda facts: facts.instances,
+    beyond=lambda facts: facts.more,
     key=lambda one: one.name,
     columns=(
         Column("instance", lambda one: one.name, 26),
@@ -213,6 +214,7 @@ _SNAPSHOTS: Final[Table[RdsFacts, StoredSnapshot]] = Table(
     name="snapshots",
     title="snapshots",
     rows=lambda facts: facts.snapshots,
+    beyond=lambda facts: facts.snapshots_more,
     key=lambda one: f"{one.of} {one.id}",
     columns=(
         Column("taken, utc", lambda one: _moment(one.begun), 16, lambda one: one.begun, descending=True),

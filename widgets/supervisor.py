@@ -9,7 +9,7 @@ from desk.words import count, plural, ratio, size, span
 from probes.base import Severity
 from probes.supervisor import Process, Service, SupervisorFacts
 from widgets.draw.marks import Sign, bar, spark
-from widgets.lines import Line, Part, Span, Tone, dim, fit, joined, line, sign, strong, toned, width_of
+from widgets.lines import Line, Part, Span, Tone, dim, fit, line, side_by_side, sign, strong, toned, width_of
 from widgets.panel import Column, Panel, Table, View, name_column
 
 _GONE: Final = "–"
@@ -99,20 +99,14 @@ def _row(view: View[SupervisorFacts], service: Service, width: int) -> Line:
 
 def _together(services: Sequence[Service], width: int) -> list[Line]:
     """Services that are well, side by side."""
-    rows: list[list[Part]] = [[]]
-    for service in services:
+
+    def mark(service: Service) -> Span:
         several = f" ×{service.running}" if service.running > 1 else ""
-        part = Span(f"{Sign.FINE.value} {service.name}{several}", Tone.GOOD)
         if _is_coming(service):
-            part = dim(f"{Sign.UNKNOWN.value} {service.name} {service.worst.word}")
-        if rows[-1] and width_of(joined([*rows[-1], part])) > width:
-            rows.append([])
-        rows[-1].append(fit(part, min(width, width_of([part]))))
-    shown = [line(*joined(row)) for row in rows if row]
-    if len(shown) > 3:
-        left = len(services) - sum(len(row) for row in rows[:3])
-        shown = [*shown[:3], line(dim(f"and {plural(left, 'more service')} running"))]
-    return shown
+            return dim(f"{Sign.UNKNOWN.value} {service.name} {service.worst.word}")
+        return Span(f"{Sign.FINE.value} {service.name}{several}", Tone.GOOD)
+
+    return side_by_side(map(mark, services), width, lambda left: f"and {plural(left, 'more service')} running")
 
 
 def _tone(dead: int, done: bool) -> Tone:
@@ -171,6 +165,7 @@ _PROCESSES: Final[Table[SupervisorFacts, Process]] = Table(
     name="processes",
     title="processes",
     rows=lambda facts: facts.processes,
+    beyond=lambda facts: facts.more,
     key=lambda one: one.key,
     columns=(
         Column("process", lambda one: one.key, 26),

@@ -10,7 +10,7 @@ from desk.words import count, plural, ratio, size, span
 from probes.base import Severity
 from probes.systemd import SystemdFacts, Unit
 from widgets.draw.marks import Sign
-from widgets.lines import Line, Part, Span, Tone, dim, fit, joined, line, sign, strong, toned, width_of
+from widgets.lines import Line, Part, Span, Tone, dim, fit, line, side_by_side, sign, strong, toned, width_of
 from widgets.panel import Column, Panel, Table, View, name_column
 
 _GONE: Final = "–"
@@ -98,20 +98,14 @@ def _last_words(view: View[SystemdFacts], unit: Unit, width: int) -> list[Line]:
 
 def _together(units: Sequence[Unit], width: int) -> list[Line]:
     """Units that are well, side by side."""
-    rows: list[list[Span]] = [[]]
-    for unit in units:
+
+    def mark(unit: Unit) -> Span:
         still = "·" if unit.idle else Sign.UNKNOWN.value
-        mark = Span(f"{Sign.FINE.value} {_name(unit)}", Tone.GOOD)
-        mark = mark if unit.runs else dim(f"{still} {_name(unit)} {unit.word}")
-        part = fit(mark, min(width, width_of([mark])))
-        if rows[-1] and width_of(joined([*rows[-1], part])) > width:
-            rows.append([])
-        rows[-1].append(part)
-    shown = [line(*joined(row)) for row in rows if row]
-    if len(shown) > 3:
-        left = sum(len(row) for row in rows[3:])
-        shown = [*shown[:3], line(dim(f"and {plural(left, 'more unit')}, none of them failed"))]
-    return shown
+        if unit.runs:
+            return Span(f"{Sign.FINE.value} {_name(unit)}", Tone.GOOD)
+        return dim(f"{still} {_name(unit)} {unit.word}")
+
+    return side_by_side(map(mark, units), width, lambda left: f"and {plural(left, 'more unit')}, none of them failed")
 
 
 def _tone(unit: Unit) -> Tone:
@@ -148,6 +142,7 @@ _UNITS: Final[Table[SystemdFacts, Unit]] = Table(
     name="units",
     title="units",
     rows=lambda facts: facts.units,
+    beyond=lambda facts: facts.more,
     key=lambda unit: unit.id,
     columns=(
         Column("unit", _name, 28),

@@ -59,7 +59,7 @@ class ActingApi(HostedApi):
 
     async def change(self, what: Change, sending: Sending, within: float) -> Reply:
         """Send it once; `sending` is awaited when the connection stands and nothing has left. Raises `ProbeError`."""
-        return await self._cuttable(self._change(what, sending, within))
+        return await self._calls.run(self._change(what, sending, within))
 
     async def _change(self, what: Change, sending: Sending, within: float) -> Reply:
         client, url, headers, extensions = await self._route(what.path)

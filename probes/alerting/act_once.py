@@ -23,11 +23,11 @@ class ActingApi(Api):
 
     async def make(self, silence: Mapping[str, Any], sending: Sending, within: float) -> tuple[int, bytes]:
         """Ask for a silence; (status, answer). `sending` is awaited when the connection stands and nothing has left."""
-        return await self._cuttable(self._make(json.dumps(silence).encode(), sending, within))
+        return await self._calls.run(self._make(json.dumps(silence).encode(), sending, within))
 
     async def end(self, id: str, sending: Sending, within: float) -> tuple[int, bytes]:
         """Ask for a silence to end; (status, answer)."""
-        return await self._cuttable(self._end(id, sending, within))
+        return await self._calls.run(self._end(id, sending, within))
 
     async def _make(self, body: bytes, sending: Sending, within: float) -> tuple[int, bytes]:
         client, url, headers, extensions = await self._route("/api/v2/silences")

@@ -11,14 +11,14 @@ import contextlib
 import json
 import socket
 import ssl
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from probes.alerting.address import Address, ReachSettings, resolve
-from probes.base import Cause, Context, Lane, ProbeError, SafeText, Settings, from_os_error, load, verifying
+from probes.base import Cause, Context, Lane, ProbeError, SafeText, Settings, Underway, from_os_error, load, verifying
 
 if TYPE_CHECKING:
     import httpx
@@ -68,8 +68,7 @@ class Api:
         """Which of a name's addresses is used; the next one after a failure."""
         self._looked_up = 0.0
         self._client: httpx.AsyncClient | None = None
-        self._calls: set[asyncio.Task[Any]] = set()
-        self._closing: set[asyncio.Task[None]] = set()
+        self._calls = Underway(lambda: self.where)
 
     @property
     def address(self) -> Address | None:
@@ -83,7 +82,7 @@ class Api:
 
     async def get(self, path: str, query: Query = (), within: float | None = None, limit: int = REPLY_LIMIT) -> Any:
         """The JSON at `path`, `within` seconds at most. Raises `ProbeError`; GONE when there is no such path."""
-        return await self._cuttable(self._get(path, query, within or self._settings.timeout, limit))
+        return await self._calls.run(self._get(path, query, within or self._settings.timeout, limit))
 
     async def _get(self, path: str, query: Query, within: float, limit: int) -> Any:
         client, url, headers, extensions = await self._route(path)
@@ -173,36 +172,16 @@ class Api:
 
     def cut(self) -> None:
         """End every call now, without waiting; the next one connects afresh."""
-        for call in self._calls:
-            call.cancel()
+        self._calls.cut()
         client, self._client, self._ip, self.connected = self._client, None, "", False
         if client is not None:
-            with contextlib.suppress(RuntimeError):  # no loop any more: nothing is left open
-                task = asyncio.get_running_loop().create_task(client.aclose())
-                self._closing.add(task)
-                task.add_done_callback(self._closing.discard)
+            self._calls.leave(client.aclose)
 
     async def close(self) -> None:
         """End every call and let go of every connection."""
         self.cut()
         self._lane.close()
-        if self._closing:
-            await asyncio.wait(set(self._closing), timeout=1.0)
-
-    async def _cuttable(self, call: Coroutine[Any, Any, T]) -> T:
-        """Run a call so that `cut` can end it while somebody waits for it."""
-        task = asyncio.ensure_future(call)
-        self._calls.add(task)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            waiting = asyncio.current_task()
-            if waiting is not None and waiting.cancelling():
-                task.cancel()
-                raise
-            raise ProbeError(Cause.CLOSED_EARLY, f"the connection to {self.where} was cut") from None
-        finally:
-            self._calls.discard(task)
+        await self._calls.left()
 
     # what went wrong, in words
 

@@ -75,7 +75,7 @@ class HostedApi(Api):
     async def page(self, path: str, query: Query = (), within: float | None = None) -> tuple[Any, Mapping[str, str]]:
         """(JSON, headers) of one page. Raises `ProbeError`."""
         self.rested()
-        reply = await self._cuttable(self._page(path, query, within or self._settings.timeout))
+        reply = await self._calls.run(self._page(path, query, within or self._settings.timeout))
         self.judge(reply)
         return self.parsed(reply.body), reply.headers
 

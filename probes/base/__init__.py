@@ -31,6 +31,7 @@ from probes.base.command import CommandLine, after_options, quoted, said_over_ss
 from probes.base.console import Console
 from probes.base.dialect import Dialect, Meaning, Sort, Verb, Within, flaw
 from probes.base.failure import Cause, Failure, ProbeError, State, from_os_error
+from probes.base.jsonpath import BadPath, JsonPath, at_path, parse_path
 from probes.base.lane import Lane, load
 from probes.base.notice import Delivery, Fate, Notice, Teller, read_notice
 from probes.base.probe import Context, Found, Look, Probe, Sheet
@@ -62,6 +63,7 @@ from probes.base.target import (
 )
 from probes.base.text import SafeText, armour
 from probes.base.tls import lenient, verifying
+from probes.base.underway import Underway
 from probes.base.url import BadUrl, Endpoint, hide_password, parse_url, secret_parameters
 
 __all__ = [
@@ -71,6 +73,7 @@ __all__ = [
     "WRITTEN",
     "Action",
     "Actuator",
+    "BadPath",
     "BadUrl",
     "Capacity",
     "Carried",
@@ -95,6 +98,7 @@ __all__ = [
     "Hidden",
     "Holder",
     "Identity",
+    "JsonPath",
     "Lane",
     "LockServer",
     "Look",
@@ -134,6 +138,7 @@ __all__ = [
     "Target",
     "Teller",
     "Truth",
+    "Underway",
     "Unit",
     "Unkeepable",
     "Verb",
@@ -144,6 +149,7 @@ __all__ = [
     "Word",
     "after_options",
     "armour",
+    "at_path",
     "by_our_clock",
     "fingerprint_of",
     "finite",
@@ -154,6 +160,7 @@ __all__ = [
     "lasted",
     "lenient",
     "load",
+    "parse_path",
     "parse_url",
     "quoted",
     "read_notice",

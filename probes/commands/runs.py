@@ -206,8 +206,3 @@ def _piece(path: Path, offset: int) -> bytes:
             return file.read(_PIECE)
     except OSError:
         return b""
-
-
-def acts_after(pasts: Iterable[Past], looked_at: float) -> list[Past]:
-    """Runs that began after a moment (seconds since 1970), the newest first."""
-    return [one for one in pasts if one.began is not None and one.began.timestamp() >= looked_at]

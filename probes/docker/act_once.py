@@ -38,14 +38,14 @@ class ActingApi(EngineApi):
         """
         if not ID.fullmatch(id) or verb not in VERBS:
             raise ProbeError(Cause.INTERNAL, "only whole ids are acted on")
-        return await self._cuttable(self._send("POST", f"/containers/{id}/{verb}", sending, within))
+        return await self._calls.run(self._send("POST", f"/containers/{id}/{verb}", sending, within))
 
     async def tag(self, image: str, name: str, tag: str, sending: Sending, within: float) -> tuple[int, bytes]:
         """Give an image one more name; whatever had that name loses it."""
         if not IMAGE_ID.fullmatch(image):
             raise ProbeError(Cause.INTERNAL, "only whole ids are acted on")
         query = {"repo": name, "tag": tag}
-        return await self._cuttable(self._send("POST", f"/images/{image}/tag", sending, within, query))
+        return await self._calls.run(self._send("POST", f"/images/{image}/tag", sending, within, query))
 
     async def remove(self, what: str, id: str, sending: Sending, within: float) -> tuple[int, bytes]:
         """Remove one thing nobody uses; the Engine itself refuses when somebody does."""
@@ -62,7 +62,7 @@ class ActingApi(EngineApi):
         else:
             only = {"all": "1", "filters": json.dumps({"id": [id]})}
             call = self._send("POST", "/build/prune", sending, within, only)
-        return await self._cuttable(call)
+        return await self._calls.run(call)
 
     async def up(self, argv: Sequence[str], environment: Mapping[str, str], sending: Sending, within: float) -> Ran:
         """Run `docker compose ... up` once, to its end. `within` is the seconds it may take; then it is killed."""
@@ -71,7 +71,7 @@ class ActingApi(EngineApi):
             await sending()
             return await run(argv, within=within, env=environment)
 
-        return await self._cuttable(started())
+        return await self._calls.run(started())
 
     async def _send(
         self, method: str, path: str, sending: Sending, within: float, query: Mapping[str, str] | None = None

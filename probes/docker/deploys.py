@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from probes.base import Action, Danger, Identity, SafeText, Subject, Word
+from probes.base import Action, Danger, SafeText, Subject, Word
 from probes.docker.compose import short
 from probes.docker.facts import Image
 from probes.docker.history import Past
@@ -230,8 +230,3 @@ def pasts(replicas: Sequence[Seen], images: dict[str, Image], now: datetime, act
             why=why,
         )
     return list(found.values())
-
-
-def image_in(identity: Identity) -> str:
-    """The image a plan leads to."""
-    return dict(identity).get("image", "")

@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import ssl
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from probes.base import (
@@ -21,6 +21,7 @@ from probes.base import (
     Endpoint,
     ProbeError,
     SafeText,
+    Underway,
     from_os_error,
     load,
     parse_url,
@@ -67,8 +68,7 @@ class EngineApi:
         self._timeout = timeout
         self._reads: httpx.AsyncClient | None = None
         self._streams: httpx.AsyncClient | None = None
-        self._calls: set[asyncio.Task[Any]] = set()
-        self._closing: set[asyncio.Task[None]] = set()
+        self._calls = Underway(lambda: self.where)
 
     async def negotiate(self) -> Mapping[str, Any]:
         """The Engine's `/version`; from then on a version of the API is spoken that both know."""
@@ -86,7 +86,7 @@ class EngineApi:
 
     async def get(self, path: str, query: Mapping[str, str] | None = None, limit: int = REPLY_LIMIT) -> Any:
         """The JSON at `path`. Raises `ProbeError`."""
-        return await self._cuttable(self._get(path, query, limit))
+        return await self._calls.run(self._get(path, query, limit))
 
     async def disk_usage(self) -> Any:
         """The JSON at `/system/df`. An Engine adds it up for one at a time: others wait here for their turn."""
@@ -126,36 +126,16 @@ class EngineApi:
 
     def cut(self) -> None:
         """End every call now, without waiting; the next one connects afresh."""
-        for call in self._calls:
-            call.cancel()
+        self._calls.cut()
         old, self._reads, self._streams = (self._reads, self._streams), None, None
         for client in old:
             if client is not None:
-                with contextlib.suppress(RuntimeError):  # no loop any more: nothing is left open
-                    task = asyncio.get_running_loop().create_task(client.aclose())
-                    self._closing.add(task)
-                    task.add_done_callback(self._closing.discard)
+                self._calls.leave(client.aclose)
 
     async def close(self) -> None:
         """End every call and let go of every connection."""
         self.cut()
-        if self._closing:
-            await asyncio.wait(set(self._closing), timeout=1.0)
-
-    async def _cuttable(self, call: Coroutine[Any, Any, T]) -> T:
-        """Run a call so that `cut` can end it while somebody waits for it."""
-        task = asyncio.ensure_future(call)
-        self._calls.add(task)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            waiting = asyncio.current_task()
-            if waiting is not None and waiting.cancelling():
-                task.cancel()
-                raise
-            raise ProbeError(Cause.CLOSED_EARLY, f"the connection to {self.where} was cut") from None
-        finally:
-            self._calls.discard(task)
+        await self._calls.left()
 
     def _client(self, connections: int | None, read: float | None) -> httpx.AsyncClient:
         import httpx

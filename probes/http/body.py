@@ -13,18 +13,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from probes.base import SafeText, finite
+from probes.base import SafeText, at_path, finite, parse_path
 from probes.http.facts import Check, Expiry, Verdict
 
 Json = Any
-Path = tuple[str | int, ...]
 
 MOST_CHECKS: Final = 50
 """Checks of one body that are kept."""
 _DEEPEST: Final = 3
 _WORD: Final = 40
-
-_STEP: Final = re.compile(r"""\.([A-Za-z_][\w-]*)|\[(\d{1,9})\]|\["([^"\]]+)"\]|\['([^'\]]+)'\]""")
 
 _WELL: Final = frozenset(
     (
@@ -67,46 +64,6 @@ _LATENCIES: Final[Mapping[str, float]] = {
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "us": 1e-6, "µs": 1e-6}
 _LENGTH: Final = re.compile(r"(\d{1,9}(?:\.\d+)?)\s*(ms|s|us|µs)")
 _TITLE: Final = re.compile(rb"<title[^>]{0,200}>([^<]{1,200})", re.IGNORECASE)
-
-
-class BadPath(ValueError):
-    """A JSON path that can't be read."""
-
-
-def parse_path(text: str) -> Path:
-    """A JSON path of names and positions.
-
-    >>> parse_path("$.checks.queue[0].depth"), parse_path('$["a b"]')
-    (('checks', 'queue', 0, 'depth'), ('a b',))
-    >>> parse_path("checks")
-    Traceback (most recent call last):
-    ...
-    probes.http.body.BadPath: a path is written like $.checks.database.status or $.list[0].name
-    """
-    steps: list[str | int] = []
-    at = 1
-    while text.startswith("$") and at < len(text) and (found := _STEP.match(text, at)):
-        name, place, quoted, single = found.groups()
-        steps.append(int(place) if place is not None else name or quoted or single)
-        at = found.end()
-    if not text.startswith("$") or at != len(text):
-        raise BadPath("a path is written like $.checks.database.status or $.list[0].name")
-    return tuple(steps)
-
-
-def at_path(value: Json, path: Path) -> tuple[bool, Json]:
-    """(is there, what is there).
-
-    >>> at_path({"a": [{"b": 1}]}, ("a", 0, "b")), at_path({"a": []}, ("a", 0))
-    ((True, 1), (False, None))
-    """
-    for step in path:
-        named = isinstance(value, dict) and isinstance(step, str) and step in value
-        placed = isinstance(value, list) and isinstance(step, int) and step < len(value)
-        if not (named or placed):
-            return False, None
-        value = value[step]
-    return True, value
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from probes.base import (
+    BadPath,
     Cause,
     Context,
     Look,
@@ -27,11 +28,11 @@ from probes.base import (
     Snapshot,
     Target,
     lasted,
+    parse_path,
 )
 from probes.http.address import Reach, ReachSettings, is_line, reach
 from probes.http.body import (
     MOST_CHECKS,
-    BadPath,
     Parsed,
     checks_of,
     expiry_of,
@@ -39,7 +40,6 @@ from probes.http.body import (
     looks_like,
     own_verdict,
     parse_json,
-    parse_path,
     path_verdict,
     stamp_of,
     status_verdict,

@@ -33,7 +33,7 @@ class ActingApi(KubeApi):
         """
         if method not in ("POST", "PATCH", "DELETE"):
             raise ProbeError(Cause.INTERNAL, "only what changes something is sent this way")
-        return await self._cuttable(self._send(method, path, body, sort, asked, sending, within))
+        return await self._calls.run(self._send(method, path, body, sort, asked, sending, within))
 
     async def _send(
         self, method: str, path: str, body: Any, sort: str, asked: Asked, sending: Sending, within: float

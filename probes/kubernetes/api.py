@@ -10,13 +10,13 @@ import contextlib
 import json
 import ssl
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from probes.base import Cause, Context, Lane, ProbeError, load
+from probes.base import Cause, Context, Lane, ProbeError, Underway, load
 from probes.kubernetes.complaints import Asked, Expired, Throttled, broken, refusal, shut_out
 from probes.kubernetes.kubeconfig import Place
 from probes.kubernetes.login import Credentials
@@ -92,8 +92,7 @@ class KubeApi:
         """The certificate the open connections were made with."""
         self._opening = asyncio.Lock()
         self._parsing = asyncio.Lock()
-        self._calls: set[asyncio.Task[Any]] = set()
-        self._closing: set[asyncio.Task[None]] = set()
+        self._calls = Underway(lambda: "the API server")
         self._waits: float | None = None
         """Until when the server asked us to wait, monotonic."""
         self.skew: float | None = None
@@ -132,7 +131,7 @@ class KubeApi:
         limit: int = REPLY_LIMIT,
     ) -> Any:
         """The JSON at `path`. Raises `ProbeError`."""
-        body = await self._cuttable(self._get(path, asked, query, accept, limit))
+        body = await self._calls.run(self._get(path, asked, query, accept, limit))
         return await self._parsed(body, json.loads)
 
     async def listed(
@@ -182,7 +181,7 @@ class KubeApi:
         while True:
             query |= {"limit": str(min(size, most - seen))} | ({"continue": token} if token else {})
             path = resource.path(namespace)
-            body = await self._cuttable(self._get(path, asked, query, accept, REPLY_LIMIT))
+            body = await self._calls.run(self._get(path, asked, query, accept, REPLY_LIMIT))
             got = await self._parsed(body, lambda answer: page(answer, keep))
             if got is None:
                 raise ProbeError(Cause.GARBAGE, f"{self.place.where} did not answer with a list of {resource.name}")
@@ -213,25 +212,17 @@ class KubeApi:
 
     def cut(self) -> None:
         """End every call now, without waiting; the next one connects afresh."""
-        for call in self._calls:
-            call.cancel()
+        self._calls.cut()
         old, self._reads, self._streams = (self._reads, self._streams), None, None
         for client in old:
             if client is not None:
-                self._let_go(client)
-
-    def _let_go(self, client: httpx.AsyncClient) -> None:
-        with contextlib.suppress(RuntimeError):  # no loop any more: nothing is left open
-            task = asyncio.get_running_loop().create_task(client.aclose())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+                self._calls.leave(client.aclose)
 
     async def close(self) -> None:
         """End every call and let go of every connection."""
         self.cut()
         self._lane.close()
-        if self._closing:
-            await asyncio.wait(set(self._closing), timeout=1.0)
+        await self._calls.left()
 
     # one call
 
@@ -304,7 +295,7 @@ class KubeApi:
             credentials = self._credentials
             assert credentials is not None
             if self._reads is not None and self._given != await credentials.fingerprint():
-                self._let_go(self._reads)
+                self._calls.leave(self._reads.aclose)
                 self._reads, self._streams = None, None
             if self._reads is not None and self._streams is not None:
                 return
@@ -343,21 +334,6 @@ class KubeApi:
             raise shut_out(error, self.place.where) from None
         except (httpx.DecodingError, httpx.InvalidURL):
             raise ProbeError(Cause.GARBAGE, f"{self.place.where} does not answer as an API server does") from None
-
-    async def _cuttable(self, call: Coroutine[Any, Any, T]) -> T:
-        """Run a call so that `cut` can end it while somebody waits for it."""
-        task = asyncio.ensure_future(call)
-        self._calls.add(task)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            waiting = asyncio.current_task()
-            if waiting is not None and waiting.cancelling():
-                task.cancel()
-                raise
-            raise ProbeError(Cause.CLOSED_EARLY, "the connection to the API server was cut") from None
-        finally:
-            self._calls.discard(task)
 
     # what came
 

@@ -367,12 +367,6 @@ def _not_yet(
     return Trouble.NOT_READY, words, SafeText(raw(ready.get("reason"), 60) or "not ready")
 
 
-def without_managed(item: Row) -> Row:
-    """An object without the record of who set which field; it is long and nobody reads it."""
-    meta = {key: value for key, value in table(item.get("metadata")).items() if key != "managedFields"}
-    return {**item, "metadata": meta}
-
-
 def aged(found: Pod, at: datetime | None) -> Pod:
     """The pod, its end being late when it should have been gone for a while."""
     if found.deleted is None or at is None:

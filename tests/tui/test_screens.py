@@ -224,6 +224,15 @@ async def test_the_table_turns_sorts_and_marks() -> None:
         await person.sees("▸nothing", "nothing at all")
 
 
+async def test_a_table_says_how_many_rows_it_leaves_out() -> None:
+    async with sitting() as person:
+        person.toy().answers = ToyFacts((Thing("ball", 1), Thing("kite", 2)), more=1234)
+        await person.press("1")
+        await person.sees("▸things  nothing   2, 1,234 more not listed")
+        person.toy().answers = ToyFacts((Thing("ball", 1), Thing("kite", 2)))
+        await person.until(lambda: "not listed" not in person.screen(), "nothing left out")
+
+
 async def test_details_of_a_row_show_all_its_columns() -> None:
     async with sitting() as person:
         await person.press("1", "g", "d")

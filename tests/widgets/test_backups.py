@@ -110,6 +110,7 @@ def test_one_that_is_too_old_says_so_beside_its_name() -> None:
         ({"count": None}, "copies       not known: s3://away/db/ can't be looked at"),
         ({"newest": None, "age": None}, "copies       8 at s3://away/db/, of none of these backups"),
         ({"differing": (SafeText("a"),)}, "newest of a backup 1d02h old, 1 not of its backup's size"),
+        ({"looked_ago": 240.0}, "newest of a backup 1d02h old, looked 4m00s ago"),
     ],
 )
 def test_what_is_known_of_the_copies_is_said_in_words(more: dict[str, Any], said: str) -> None:

@@ -145,6 +145,7 @@ class Detail(RoomScreen):
             names.append(Span(f"▸{table.title}" if here else f" {table.title}", Tone.TITLE if here else Tone.DIM))
         shown, there = self._table.count
         counted = f"{shown}" if shown == there else f"{shown} of {there}, filter “{self._table.filter}”"
+        counted += self._beyond()
         marks = f"  {len(self._table.marked)} marked" if self._table.marked else ""
         hidden = f" ({self._table.hidden_marks()} hidden)" if self._table.hidden_marks() else ""
         tail = Span(f"   {counted}{marks}{hidden}", Tone.DIM)
@@ -155,6 +156,14 @@ class Detail(RoomScreen):
             before += 1  # the name of the table one looks at must be seen
         lead = Span(" … " if before else " ", Tone.DIM)
         return Line(cut((lead, *joined(names[before:], " "), tail), self.size.width))
+
+    def _beyond(self) -> str:
+        """What the table leaves out, in words."""
+        if self._shown is None or self._shown[1] is None:
+            return ""
+        table, facts, *_ = self._shown
+        more = table.beyond(facts)
+        return f", {more:,} more not listed" if more else ""
 
     def _seek(self) -> None:
         """Put the cursor on the row that was asked for, in whichever table has it."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urljoin
 
-from probes.base import Cause, Context, ProbeError, SafeText
+from probes.base import Cause, Context, ProbeError, SafeText, at_path, parse_path
 from probes.http.address import Reach, reach
-from probes.http.body import at_path, looks_like, parse_json, parse_path
+from probes.http.body import looks_like, parse_json
 from probes.http.jobs.settings import JobsSettings
 from probes.http.jobs.template import filled_path
 from probes.http.limits import limits_of, pause

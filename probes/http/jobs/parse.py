@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from probes.base import SafeText, finite
-from probes.http.body import Parsed, at_path, moment_of, parse_path, path_verdict
+from probes.base import SafeText, at_path, finite, parse_path
+from probes.http.body import Parsed, moment_of, path_verdict
 from probes.http.jobs.api import id_of
 from probes.http.jobs.facts import Execution, Job, Own
 from probes.http.jobs.settings import UNITS, ActionSettings, JobsSettings

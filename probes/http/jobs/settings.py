@@ -7,9 +7,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from probes.base import Danger, Shape
+from probes.base import BadPath, Danger, Shape, parse_path
 from probes.http.address import ReachSettings
-from probes.http.body import BadPath, parse_path
 from probes.http.jobs.template import BadTemplate, holes, plain_path
 
 ON_JOBS: Final = ("interval", "pause", "resume", "run")

@@ -7,7 +7,7 @@ https://www.postgresql.org/docs/current/catalog-pg-type.html
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from probes.base import SafeText, finite
@@ -112,8 +112,3 @@ def is_secret(name: str, oid: int) -> bool:
 def cell(raw: bytes | None) -> SafeText | None:
     """A cell for a person."""
     return None if raw is None else SafeText(raw, CELL)
-
-
-def is_day(value: object) -> bool:
-    """True for a date without a time."""
-    return isinstance(value, date) and not isinstance(value, datetime)

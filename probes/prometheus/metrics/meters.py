@@ -15,9 +15,9 @@ from typing import Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from probes.base import Rates, SafeText, Unit, finite
+from probes.base import BadPath, Rates, SafeText, Unit, at_path, finite, parse_path
 from probes.prometheus.metrics.exposition import Labels, Sample
-from probes.prometheus.metrics.selector import Document, Selector, at_path, is_path, parse_path, parse_selector
+from probes.prometheus.metrics.selector import Document, Selector, is_path, parse_selector
 from probes.prometheus.tiles import Row, Tile, TileSettings, top_rows
 
 START: Final = "process_start_time_seconds"
@@ -59,7 +59,10 @@ class MetricTile(TileSettings):
     @classmethod
     def _readable(cls, text: str | None) -> str | None:
         if text is not None:
-            _ = parse_path(text) if is_path(text) else parse_selector(text)
+            try:
+                _ = parse_path(text) if is_path(text) else parse_selector(text)
+            except BadPath as error:
+                raise ValueError(f"has a path that can't be read: {error}") from None
         return text
 
     @model_validator(mode="after")

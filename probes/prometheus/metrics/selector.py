@@ -12,13 +12,11 @@ from probes.base import SafeText, finite
 from probes.prometheus.metrics.exposition import Metric, Sample
 
 Json = Any
-Path = tuple[str | int, ...]
 
 MOST_LEAVES: Final = 2000
 """Numbers of a JSON document that are listed."""
 _DEEPEST: Final = 12
 
-_STEP: Final = re.compile(r"""\.([A-Za-z_][\w-]*)|\[(\d{1,9})\]|\["([^"\]]+)"\]|\['([^'\]]+)'\]""")
 _SELECTOR: Final = re.compile(r"\s*([A-Za-z_:][A-Za-z0-9_:]*)\s*(?:\{(.*)\})?\s*", re.ASCII | re.DOTALL)
 _MATCHER: Final = re.compile(
     r'\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)', re.ASCII | re.DOTALL
@@ -71,38 +69,6 @@ def parse_selector(text: str) -> Selector:
 def is_path(text: str) -> bool:
     """True for a JSON path."""
     return text.startswith("$")
-
-
-def parse_path(text: str) -> Path:
-    """A JSON path of names and positions; raises ValueError with words for a profile.
-
-    >>> parse_path("$.queues[0].depth"), parse_path('$["a b"]')
-    (('queues', 0, 'depth'), ('a b',))
-    """
-    steps: list[str | int] = []
-    at = 1
-    while at < len(text) and (found := _STEP.match(text, at)):
-        name, place, quoted, single = found.groups()
-        steps.append(int(place) if place is not None else name or quoted or single)
-        at = found.end()
-    if at != len(text):
-        raise ValueError("has a path that can't be read; one is written like $.queue.depth or $.list[0].name")
-    return tuple(steps)
-
-
-def at_path(value: Json, path: Path) -> tuple[bool, Json]:
-    """(is there, what is there).
-
-    >>> at_path({"a": [{"b": 1}]}, ("a", 0, "b")), at_path({"a": []}, ("a", 0))
-    ((True, 1), (False, None))
-    """
-    for step in path:
-        named = isinstance(value, dict) and isinstance(step, str) and step in value
-        placed = isinstance(value, list) and isinstance(step, int) and step < len(value)
-        if not (named or placed):
-            return False, None
-        value = value[step]
-    return True, value
 
 
 @dataclass(frozen=True, slots=True)
