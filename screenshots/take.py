@@ -59,6 +59,9 @@ class Scene:
     """Readings at least when it is taken."""
     wall: bool = False
     """True for the wall."""
+    system: str = "newsletter"
+    pulse: tuple[str, str] = ("health", "latency_seconds")
+    """The target and the gauge whose readings are counted."""
 
 
 _PROCEDURE: Final = (
@@ -148,6 +151,21 @@ SCENES: Final = (
     Scene("wall", (160, 48), _THREE, sees=("3 CRITICAL",), wall=True),
     Scene("incident", (160, 48), ("queue-backlog",), _INCIDENT, ("“ the worker is", "commander ann", "tell customers")),
     Scene("incident-small", (80, 24), ("queue-backlog",), _INCIDENT, ("the worker is", "commander ann")),
+    *(
+        Scene(
+            system.replace("_", "-"),
+            (160, 48),
+            (fault,),
+            sees=("alert",),
+            system=system,
+            pulse=(target, "latency_seconds"),
+        )
+        for system, fault, target in (
+            ("insta_connect", "api-latency", "health"),
+            ("social_live", "bad-release", "api"),
+            ("social_analytics", "leaked-sessions", "ready"),
+        )
+    ),
     Scene("day", (120, 36), ("cache-misses",), sees=("cache hit rate",), theme="day"),
 )
 
@@ -197,12 +215,15 @@ async def take(scene: Scene, stage: Stage) -> str:
 
     def peace() -> bool:
         """True when the panel of the host has nothing to tell but the demonstration."""
+        if "local" not in {slot.target.name for slot in room.board.slots()}:
+            return True
         host = room.board.slot("local").snapshot
         return host is not None and not host.facts.kills.recent and (host.facts.cpu.busy or 1.0) < QUIET
 
     def readings() -> int:
-        """Readings of the application that are remembered."""
-        return sum(value is not None for value in room.board.series("health").values("latency_seconds"))
+        """Readings of the scene's pulse that are remembered."""
+        target, gauge = scene.pulse
+        return sum(value is not None for value in room.board.series(target).values(gauge))
 
     async with app.run_test(size=scene.size) as pilot:
         await until(lambda: all(slot.snapshot for slot in room.board.slots()), "every target answered")
@@ -240,7 +261,7 @@ def main(names: Sequence[str]) -> None:
         if names and scene.name not in names:
             continue
         print(scene.name)
-        with Stage.start("newsletter", faults=False) as stage:
+        with Stage.start(scene.system, faults=False) as stage:
             drawn = asyncio.run(take(scene, stage))
         (HERE / f"{scene.name}.svg").write_text(drawn, encoding="utf-8")
 

@@ -189,7 +189,9 @@ class CloudWatchLogsPanel(Panel[LogsFacts]):
         lines = [_row(facts, one, width) for one in facts.counts[:6]]
         endless = sum(one.retention is None for one in facts.groups)
         stored = _GONE if facts.stored is None else size(facts.stored)
-        words = f"{plural(len(facts.groups), 'group')} store {stored}; {count(endless)} of them never delete"
+        many = len(facts.groups)
+        words = f"{plural(many, 'group')} {'stores' if many == 1 else 'store'} {stored}; "
+        words += f"{count(endless)} of them never {'deletes' if endless == 1 else 'delete'}"
         return [*lines, line(fit(words, width).text.rstrip()), seat_line(facts.seat)]
 
 

@@ -80,12 +80,15 @@ class MetricsPanel(Panel[MetricsFacts]):
 
     def head(self, view: View[MetricsFacts], width: int) -> Sequence[Line]:
         """Charts of the tiles, then the endpoint itself."""
+        return [*charts(view, view.facts.tiles, width), *self.more(view, width)]
+
+    def more(self, view: View[MetricsFacts], width: int) -> Sequence[Line]:
+        """The endpoint: the tiles have been shown."""
         facts = view.facts
-        lines = charts(view, facts.tiles, width)
         took = f"{span(facts.took)}, " if facts.took is not None else ""
         words = f"{facts.where}  {took}{size(facts.size)} of {facts.form}, {plural(facts.samples, 'sample')}"
         words += f"  process up {span(facts.up)}" if facts.up is not None else ""
-        lines.append(line(dim(fit("asked", _LABEL).text), _cut(words, width - _LABEL)))
+        lines = [line(dim(fit("asked", _LABEL).text), _cut(words, width - _LABEL))]
         lines += [line(dim(fit("note", _LABEL).text), _cut(str(note), width - _LABEL)) for note in facts.notes[:3]]
         if facts.bad_lines:
             bad = f"{plural(facts.bad_lines, 'line')} can't be read, the first: {facts.first_bad}"

@@ -5,6 +5,7 @@ Worst first, words before numbers. Every block has a state and an age; an empty,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,7 +18,7 @@ from desk.inbox.grouping import Item, items, speaking
 from desk.series import Series
 from probes.base import Severity, State
 from widgets.folding import folded
-from widgets.lines import Line, Part, Span, Tone, dim, fit, line, shortened, sign, strong, toned, width_of
+from widgets.lines import Line, Part, Span, Tone, dim, fit, joined, line, shortened, sign, strong, toned, width_of
 from widgets.panel import Member, Panel, View, Worry
 
 _LEAST_MORE: Final = 3
@@ -29,6 +30,13 @@ _NAME: Final = 20
 
 SIMULATED: Final = Span("SIMULATED", Tone.NOTICE)
 """Beside the name of what only plays the real thing."""
+_PARTLY: Final = Span("partly SIMULATED", Tone.NOTICE)
+_MARKED: Final = 100
+"""Columns from which each line of what is played says so, in a block where something is real."""
+_MARK: Final = 11
+"""Cells of that."""
+
+_WORD: Final = re.compile(r"[\w%.:/-]*\w%?")
 
 APART: Final = "\x1f"
 """Separates target and row in the key of an overview line."""
@@ -118,6 +126,11 @@ class Block:
     entries: tuple[Entry, ...]
 
     @property
+    def simulated(self) -> bool:
+        """True when everything in it only plays the real thing."""
+        return all(entry.simulated for entry in self.entries)
+
+    @property
     def severity(self) -> int:
         """For sharing the room: the worst of its entries, 0 when all is well."""
         return max((entry.severity or 0 for entry in self.entries), default=0)
@@ -132,6 +145,19 @@ class Drawn:
     lines: list[Line] = field(default_factory=list)
     room: int = 0
     """Lines it gets under its title."""
+    names: frozenset[int] = frozenset()
+    """Which of its lines name a target: where not all have room, each target is named before more is said of one
+    that is well."""
+
+    @property
+    def shown(self) -> list[Line]:
+        """The lines there is room for, in their order: what is wrong, then names, then the rest."""
+        if not self.names:
+            return self.lines[: self.room]
+        order = sorted(
+            range(len(self.lines)), key=lambda at: (-(self.lines[at].severity or 0), at not in self.names, at)
+        )
+        return [self.lines[at] for at in sorted(order[: self.room])]
 
 
 def key_of(target: str, row: str = "") -> str:
@@ -159,7 +185,7 @@ def draw(blocks: Sequence[Block], width: int, height: int, now: float) -> list[L
     rooms = _spread([len(extra) for extra in extras], spare - apart)
     for number, one in enumerate(drawn):
         lines.append(_title(one, width, now))
-        lines.extend(one.lines[: one.room])
+        lines.extend(one.shown)
         if rooms[number]:
             lines += [line(), *_first(extras[number], rooms[number])]
         if number < apart:
@@ -211,7 +237,18 @@ def _more(one: Drawn, width: int, now: float) -> list[Line]:
     entry = one.block.entries[0]
     if one.room < len(one.lines) or len(one.block.entries) > 1 or entry.slot.freshness(now) is not Freshness.FRESH:
         return []
-    return [Line((Span("    "), *made.spans), key_of(entry.name)) for made in entry.more(width - 4)]
+    said = {_plain(made.text) for made in one.lines} | {_plain("".join(span.text for span in joined(one.head)))}
+    new = [made for made in entry.more(width - 4) if _plain(made.text) not in said]
+    return [Line((Span("    "), *cut(made.spans, width - 4)), key_of(entry.name)) for made in new]
+
+
+def _plain(text: str) -> str:
+    """The words of a line, by which it is known again however it is set.
+
+    >>> _plain("  ● 6 jobs,  1 late")
+    '6 jobs 1 late'
+    """
+    return " ".join(_WORD.findall(text))
 
 
 def _share(drawn: list[Drawn], height: int) -> int:
@@ -229,29 +266,40 @@ def _share(drawn: list[Drawn], height: int) -> int:
 
 
 def _contents(block: Block, width: int, now: float) -> Drawn:
-    alike = len({entry.slot.target.kind for entry in block.entries}) < len(block.entries)
-    if alike:
-        return Drawn(block, (), _by_target(block, width, now))
+    if _alike(block):
+        told = _by_target(block, width, now)
+        return Drawn(block, (), [one for one, _ in told], names=frozenset(at for at, (_, so) in enumerate(told) if so))
     head: list[Part] = []
     lines: list[Line] = []
     for entry in block.entries:
         head.extend(_headline(entry, now))
-        lines.extend(_entry_lines(entry, width, now, len(block.entries) > 1))
+        marked = width >= _MARKED and entry.simulated and not block.simulated
+        made = _entry_lines(entry, width - _MARK if marked else width, now, len(block.entries) > 1)
+        lines.extend(_played(one, width) if marked else one for one in made)
     return Drawn(block, tuple(head), sorted(lines, key=lambda one: -(one.severity or 0)))
 
 
-def _by_target(block: Block, width: int, now: float) -> list[Line]:
-    """Several targets of one kind: each under its own name, the worst first."""
-    lines: list[Line] = []
+def _alike(block: Block) -> bool:
+    """True when several of its targets are of one kind: each stands under its own name then."""
+    return len({entry.slot.target.kind for entry in block.entries}) < len(block.entries)
+
+
+def _played(one: Line, width: int) -> Line:
+    """A line of what only plays the real thing, among lines of what is real."""
+    return Line((*cut(one.spans, width - _MARK), Span("  "), SIMULATED), one.key, one.severity)
+
+
+def _by_target(block: Block, width: int, now: float) -> list[tuple[Line, bool]]:
+    """Several targets of one kind: each under its own name, the worst first; with whether a line is such a name."""
+    lines: list[tuple[Line, bool]] = []
     for entry in sorted(block.entries, key=lambda entry: -(entry.severity or 0)):
         head = _headline(entry, now)
         played: tuple[Part, ...] = ("  ", SIMULATED) if entry.simulated else ()
         said = (part for one in head for part in ("  ", one))
         name = line("  ", _mark(entry, now), " ", strong(entry.name), *played, *said)
-        lines.append(Line(name.spans, key_of(entry.name), entry.severity))
-        lines += [
-            Line((Span("  "), *one.spans), one.key, one.severity) for one in _entry_lines(entry, width - 2, now, False)
-        ]
+        lines.append((Line(name.spans, key_of(entry.name), entry.severity), True))
+        below = _entry_lines(entry, width - 2, now, False)
+        lines += [(Line((Span("  "), *one.spans), one.key, one.severity), False) for one in below]
     return lines
 
 
@@ -374,8 +422,10 @@ def _hint(slot: Slot) -> str:
 def _title(one: Drawn, width: int, now: float) -> Line:
     block = one.block
     lead: list[Part] = [dim(f" {block.digit} " if block.digit else "   "), Span(block.title, Tone.TITLE)]
-    if all(entry.simulated for entry in block.entries):
+    if block.simulated:
         lead += [" ", SIMULATED]
+    elif width < _MARKED and any(entry.simulated for entry in block.entries) and not _alike(block):
+        lead += [" ", _PARTLY]
     head: Sequence[Part] = one.head
     if one.lines and not one.room:
         lead += [" ", sign(Severity(block.severity))] if block.severity else []

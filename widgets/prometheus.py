@@ -298,10 +298,12 @@ class PrometheusPanel(Panel[PrometheusFacts]):
 
     def head(self, view: View[PrometheusFacts], width: int) -> Sequence[Line]:
         """Charts of the tiles, the fleet in one line, the server itself."""
+        return [*charts(view, view.facts.tiles, width), *self.more(view, width)]
+
+    def more(self, view: View[PrometheusFacts], width: int) -> Sequence[Line]:
+        """The fleet and the server: the tiles have been shown."""
         facts = view.facts
-        lines = charts(view, facts.tiles, width)
-        if facts.fleet:
-            lines.append(self._fleet(facts, width))
+        lines = [self._fleet(facts, width)] if facts.fleet else []
         lines.append(line(dim(fit("server", _LABEL).text), _cut(_server(facts), width - _LABEL)))
         if facts.server.config_ok is False:
             words = "its last configuration could not be loaded: it goes on with an older one"

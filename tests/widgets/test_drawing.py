@@ -130,6 +130,30 @@ class TestOverview:
             False,
         ]
 
+    def test_where_room_is_short_every_target_is_named_before_more_is_said_of_one(self) -> None:
+        toys = (entry("health", things=4), entry("elsewhere", things=4), entry("services", things=4))
+        _, *lines = draw([Block("SERVICES", 1, toys)], 80, 4, 1000.0)
+        assert [one.text.split()[1] for one in lines] == ["health", "elsewhere", "services"]
+        ill = entry("services", things=4, severity=Severity.CRITICAL)
+        _, *lines = draw([Block("SERVICES", 1, (*toys[:2], ill))], 80, 5, 1000.0)
+        assert [parts_of(one.key)[0] for one in lines] == ["services", "services", "health", "elsewhere"]
+        _, *lines = draw([Block("SERVICES", 1, toys)], 80, 40, 1000.0)
+        assert [parts_of(one.key)[0] for one in lines][:2] == ["health", "health"], "with room each says all it has"
+
+    def test_among_real_things_of_another_kind_each_line_of_what_is_played_says_so(self) -> None:
+        played, real = entry("nodes", things=3, simulated=True), entry("cache", things=2)
+        other = replace(played.slot.target, kind="another")
+        played = replace(played, slot=replace(played.slot, target=other))
+        for width in (100, 160, 250):
+            title, *lines = draw([Block("CACHES", 1, (real, played))], width, 12, 1000.0)
+            of = {name: [text(one) for one in lines if one.key.startswith(name)] for name in ("nodes", "cache")}
+            assert len(of["nodes"]) == 3
+            assert all(one.endswith("  SIMULATED") for one in of["nodes"])
+            assert not any("SIMULATED" in one for one in (*of["cache"], text(title)))
+            assert all(width_of(one.spans) <= width for one in lines)
+        (title, *_) = draw([Block("CACHES", 1, (real, played))], 80, 12, 1000.0)
+        assert "CACHES partly SIMULATED" in text(title)
+
     def test_every_block_has_its_title_even_when_the_room_is_small(self) -> None:
         blocks = [Block(f"B{number}", number, (entry(f"t{number}", things=9),)) for number in range(1, 6)]
         shown = "\n".join(map(text, draw(blocks, 60, 10, 1000.0)))
@@ -177,6 +201,18 @@ class TestOverview:
         block = Block("TOYS", 1, (replace(entry(), panel=Rich()),))
         assert any("more to say" in text(one) for one in draw([block], 80, 20, 1000.0))
         assert not any("more to say" in text(one) for one in draw([block], 80, 5, 1000.0))
+
+    def test_what_the_brief_or_the_words_beside_the_title_say_is_not_said_again_below(self) -> None:
+        class Wordy(ToyPanel):
+            def more(self, view: Any, width: int) -> Any:
+                return [line("  thing 2"), line("3 things"), line("one that is new"), line("too long " * 30)]
+
+        made = replace(entry(), panel=Wordy())
+        lines = [one.text.strip() for one in draw([Block("TOYS", 1, (made,))], 60, 20, 1000.0)]
+        assert sum("thing 2" in one for one in lines) == 1
+        assert sum("3 things" in one for one in lines) == 1
+        assert "one that is new" in lines
+        assert any(one.startswith("too long") and one.endswith("…") for one in lines)
 
     def test_what_is_left_out_is_counted(self) -> None:
         shown = text(draw([Block("TOYS", 1, (entry(things=9),))], 80, 4, 1000.0)[0])
