@@ -6,10 +6,10 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from systems.engines import postgres_programs, redis_program
 from systems.stage import Plan, die_with_parent
 
 _HEAD = """[supervisord]
@@ -75,6 +75,20 @@ class Programs:
         command = _plain(shlex.join(map(str, argv)))
         self._parts.append(_PROGRAM.format(name=name, command=command, folder=_plain(self._folder), more=more))
 
+    def postgres(self, port: int, *words: object, name: str = "postgres", more: str = "") -> None:
+        """PostgreSQL; where it is not installed, that is said."""
+        if postgres_programs() is None:
+            say(self._folder, "postgres: not installed; pip install 'opsroom[demo]', or install PostgreSQL")
+        else:
+            self.add(name, "postgres", port, *words, more=f"stopsignal=INT\npriority=1\n{more}")
+
+    def redis(self, port: int, more: str = "") -> None:
+        """Redis; where it is not installed, that is said."""
+        if redis_program() is None:
+            say(self._folder, "redis: install redis-server: no wheel for this Python")
+        else:
+            self.add("redis", "redis", port, more=f"priority=1\n{more}")
+
     def group(self, name: str, programs: list[str]) -> None:
         """Several programs under one name."""
         self._parts.append(f"\n[group:{name}]\nprograms={','.join(programs)}\n")
@@ -91,14 +105,6 @@ def manage(folder: Path, configuration: str) -> list[str]:
     config.write_text(configuration, encoding="utf-8")
     config.chmod(0o600)
     return [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-n", "-c", str(config)]
-
-
-def filled(text: str, plan: Plan, more: Mapping[str, str] | None = None) -> str:
-    """A template with the folder, the ports (`{web_port}`) and what is more, in place of the words in braces."""
-    values = {"folder": str(plan.folder), **{f"{name}_port": str(port) for name, port in plan.ports.items()}}
-    for name, value in {**values, **(more or {})}.items():
-        text = text.replace("{" + name + "}", value)
-    return text
 
 
 def _plain(text: object) -> str:

@@ -28,6 +28,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final
 
+from systems.files import filled
+
+_FILES: Final = ("profile.toml", "RUNBOOK.md")
+"""What every world's package brings; a world that brings more says so in `FILES`."""
+
 _FAREWELL: Final = 3.0
 """Seconds the engines get to end by themselves before they are killed: a database that is being made is finished."""
 
@@ -100,9 +105,9 @@ class Stage:
             ports = free_ports(world.PORTS)
             environ = {name: secrets.token_urlsafe(18) for name in world.SECRETS}
             stage = cls(system, folder, ports, environ)
-            plan = Plan(folder, ports, faults)
-            stage.profile_path.write_text(world.profile(plan), encoding="utf-8")
-            (folder / "RUNBOOK.md").write_text(world.runbook(plan), encoding="utf-8")
+            for name in getattr(world, "FILES", _FILES):
+                (folder / name).touch(mode=0o600)
+                (folder / name).write_text(filled(system, name, folder, ports), encoding="utf-8")
             stage._spawn(faults)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -216,12 +221,21 @@ class Stage:
         )
 
 
+def known() -> list[str]:
+    """Names of the example systems that can be played with."""
+    return sorted(path.parent.name for path in Path(__file__).parent.glob("*/world.py"))
+
+
 def _world(system: str) -> Any:
     """The module of an example system. LookupError for anything else."""
-    known = sorted(path.parent.name for path in Path(__file__).parent.glob("*/world.py"))
-    world = import_module(f"systems.{system}") if system in known else None
+    there = known()
+    world = import_module(f"systems.{system}") if system in there else None
     if not all(hasattr(world, name) for name in ("NEEDS", "PORTS", "FAULTS")):
-        raise LookupError(f"there is no example system named {system}; there are {', '.join(known)}")
+        from difflib import get_close_matches  # only where a name was mistyped
+
+        near = get_close_matches(system, there, 1, 0.8)
+        said = f"did you mean {near[0]}?" if near else f"there are {', '.join(there)}"
+        raise LookupError(f"there is no example system named {system}; {said}")
     return world
 
 
@@ -446,6 +460,12 @@ def _second(folder: Path, command: Callable[[], list[str]]) -> int:
         os._exit(0)
 
 
+def _prepared(system: str, plan: Plan) -> list[str]:
+    """What the process manager needs is written; the command that runs it."""
+    command: list[str] = import_module(f"systems.{system}.world").prepare(plan)
+    return command
+
+
 def _manager(command: list[str]) -> int:
     # pdeathsig is set by the child itself, between fork and exec: the manager's own code is not ours
     born = partial(die_with_parent, signal.SIGTERM, os.getpid())
@@ -459,9 +479,9 @@ def main(argv: list[str]) -> None:
     system, folder, faults, *pairs = argv
     ports = {name: int(port) for name, _, port in (pair.partition("=") for pair in pairs)}
     plan = Plan(Path(folder), ports, faults == "1")
-    world = _world(system)
+    _world(system)
     os.umask(0o077)
-    Keeper(plan.folder, lambda: _second(plan.folder, lambda: world.manager(plan)), signal.SIGTERM).keep()
+    Keeper(plan.folder, lambda: _second(plan.folder, lambda: _prepared(system, plan)), signal.SIGTERM).keep()
 
 
 if __name__ == "__main__":

@@ -1,21 +1,28 @@
-"""Just enough HTTP for the programs of a world: one request for each connection, on loopback only."""
+"""Just enough HTTP for the programs of a world: a server whose connections are kept, and one request of our own.
+
+It listens on loopback or on a socket in the world's folder, and nowhere else.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from email.utils import formatdate
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 JSON: Final = "application/json"
+PLAIN: Final = "text/plain; charset=utf-8"
 METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-LARGEST: Final = 1 << 20
-"""Bytes that a body may have."""
-
-_WORDS: Final = {200: "OK", 400: "Bad Request", 404: "Not Found", 429: "Too Many Requests", 503: "Service Unavailable"}
+LARGEST: Final = 8 << 20
+"""Bytes that a request's body may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,43 +31,62 @@ class Asked:
 
     method: str
     path: str
+    """Without its query, percent signs resolved."""
     query: Mapping[str, str]
+    """A name without a value is there too, with an empty one."""
     headers: Mapping[str, str]
     """By their names in small letters."""
-    body: bytes
+    body: bytes = b""
+
+    def document(self) -> Any:
+        """The body as JSON; an empty table when it is none."""
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(self.body)
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What is said to a request, or was said to one of ours."""
 
-    status: int
-    body: bytes
+    status: int = 200
+    body: bytes = b""
     kind: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
-    """More of them; of an answer to us all of them, by their names in small letters."""
+    """More of them, in place of ours; of an answer to us all of them, by their names in small letters."""
+    stream: AsyncGenerator[bytes, None] | None = None
+    """Comes bit by bit in place of the body. An empty bit is a look at whether somebody still listens."""
 
 
 Handle = Callable[[Asked], Awaitable[Answer]]
 
 
-async def serve(port: int, handle: Handle, patience: float = 30.0) -> None:
-    """Answer until ended; who takes longer than `patience` seconds is cut off."""
+def told(document: Any, status: int = 200) -> Answer:
+    """An answer in JSON."""
+    return Answer(status, json.dumps(document, separators=(",", ":")).encode())
+
+
+async def serve(at: int | Path, handle: Handle, patience: float = 30.0) -> asyncio.Server:
+    """Answer on a loopback port or a socket until the server is closed.
+
+    Who takes longer than `patience` seconds for a request that has begun is cut off.
+    """
 
     async def one(reader: StreamReader, writer: StreamWriter) -> None:
         try:
-            async with asyncio.timeout(patience):
-                if (asked := await _request(reader)) is not None:
-                    writer.write(_written(await handle(asked)))
-                    await writer.drain()
-        except (OSError, TimeoutError, EOFError, ValueError, IndexError, asyncio.LimitOverrunError):
+            keeps = True
+            while keeps and (first := await reader.readline()):
+                async with asyncio.timeout(patience):
+                    asked, keeps = await _request(first, reader)
+                await _write(writer, reader, asked, await handle(asked), keeps)
+        except (OSError, TimeoutError, EOFError, ValueError):
             pass
         finally:
             writer.close()
 
-    server = await asyncio.start_server(one, "127.0.0.1", port)
-    async with server:
-        await server.serve_forever()
+    if isinstance(at, Path):
+        return await asyncio.start_unix_server(one, at)
+    return await asyncio.start_server(one, "127.0.0.1", at)
 
 
 async def ask(
@@ -75,9 +101,8 @@ async def ask(
     async with asyncio.timeout(within):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
-            more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
-            head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
-            writer.write(head.encode() + body)
+            more = {"Host": f"127.0.0.1:{port}", "Content-Length": len(body), "Connection": "close", **(headers or {})}
+            writer.write(_head(f"{method} {path} HTTP/1.1", more) + body)
             first, _, rest = (await reader.read()).partition(b"\r\n\r\n")
         finally:
             writer.close()
@@ -89,27 +114,45 @@ async def ask(
     return Answer(int(parts[1]), rest, named.get("content-type", ""), named)
 
 
-async def _request(reader: StreamReader) -> Asked | None:
-    try:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-    except EOFError:
-        return None
-    lines = head.split("\r\n")
-    method, target, _ = lines[0].split(" ", 2)
-    headers = _headers(lines[1:])
-    length = int(headers.get("content-length", "0"))
-    body = await reader.readexactly(length) if 0 < length <= LARGEST else b""
+async def _request(first: bytes, reader: StreamReader) -> tuple[Asked, bool]:
+    """A request of which the first line is there, and whether the connection is kept. ValueError for what is none."""
+    method, target, version = first.decode("latin-1").split()
+    lines = []
+    while line := (await reader.readline()).decode("latin-1").strip():
+        lines.append(line)
+    headers = _headers(lines)
+    size = int(headers.get("content-length") or 0)
+    if not 0 <= size <= LARGEST:
+        raise ValueError("a body that is too long")
     url = urlsplit(target)
-    return Asked(method, url.path, dict(parse_qsl(url.query)), headers, body)
+    query = dict(parse_qsl(url.query, keep_blank_values=True))
+    asked = Asked(method, unquote(url.path), query, headers, await reader.readexactly(size))
+    return asked, version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
+
+
+async def _write(writer: StreamWriter, reader: StreamReader, asked: Asked, answer: Answer, keeps: bool) -> None:
+    streams = answer.stream is not None
+    length = {"Transfer-Encoding": "chunked"} if streams else {"Content-Length": len(answer.body)}
+    kept = {"Date": formatdate(usegmt=True), "Connection": "keep-alive" if keeps else "close"}
+    headers = {**kept, "Content-Type": answer.kind, **length, **answer.headers}
+    writer.write(_head(f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}", headers))
+    if answer.stream is None:
+        writer.write(b"" if asked.method == "HEAD" else answer.body)
+    else:
+        async with contextlib.aclosing(answer.stream) as stream:
+            async for bit in stream:
+                if reader.at_eof():
+                    raise EOFError("nobody listens any more")
+                writer.write(b"%x\r\n%b\r\n" % (len(bit), bit) if bit else b"")
+                await writer.drain()
+        writer.write(b"0\r\n\r\n")
+    await writer.drain()
+
+
+def _head(first: str, headers: Mapping[str, object]) -> bytes:
+    return "\r\n".join([first, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode("latin-1")
 
 
 def _headers(lines: list[str]) -> dict[str, str]:
     pairs = (line.partition(":") for line in lines if ":" in line)
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
-
-
-def _written(answer: Answer) -> bytes:
-    lines = [f"HTTP/1.1 {answer.status} {_WORDS.get(answer.status, 'Error')}", f"Content-Type: {answer.kind}"]
-    lines += [f"Content-Length: {len(answer.body)}", "Connection: close"]
-    lines += [f"{name}: {value}" for name, value in answer.headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode() + answer.body

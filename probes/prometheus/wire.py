@@ -59,6 +59,10 @@ class Wire:
         self._client: httpx.AsyncClient | None = None
         self._addresses: tuple[str, ...] = ()
         self._made = 0.0
+        self._turn = asyncio.Lock()
+        """Of making a client: requests that begin together share one."""
+        self._under_way = 0
+        """Requests that use the client now, so that it is not made anew under them."""
         self._closing: set[asyncio.Task[None]] = set()
         self._handshakes: set[httpcore.AsyncNetworkStream] = set()
         """Connections whose TLS handshake is not done: nobody else closes them when a deadline passes."""
@@ -75,19 +79,23 @@ class Wire:
         self, place: Place, path: str, query: Mapping[str, str], accept: str, most: int = BODY_LIMIT
     ) -> Reply:
         """One answer, whatever its status. Raises `ProbeError`, TOO_BIG when its body has more than `most` bytes."""
-        client = await self._ready(place)
         url = place.url + path + (f"?{urlencode(query)}" if query else "")
         last: ProbeError | None = None
-        for address in self._addresses[:_TRIED]:
-            try:
+        client = await self._ready(place)
+        self._under_way += 1
+        try:
+            for address in self._addresses[:_TRIED]:
                 try:
-                    return await self._once(client, place, address, url, accept, most)
-                except _DeadConnection:
-                    return await self._once(client, place, address, url, accept, most, again=True)
-            except ProbeError as error:
-                if error.cause not in (Cause.REFUSED, Cause.TIMEOUT_CONNECT):
-                    raise
-                last = error
+                    try:
+                        return await self._once(client, place, address, url, accept, most)
+                    except _DeadConnection:
+                        return await self._once(client, place, address, url, accept, most, again=True)
+                except ProbeError as error:
+                    if error.cause not in (Cause.REFUSED, Cause.TIMEOUT_CONNECT):
+                        raise
+                    last = error
+        finally:
+            self._under_way -= 1
         raise last or ProbeError(Cause.DNS_NX, f"no such host: {place.where}")
 
     async def work(self, call: Callable[..., Any], *args: Any) -> Any:
@@ -131,14 +139,15 @@ class Wire:
 
     async def _ready(self, place: Place) -> httpx.AsyncClient:
         """A client and addresses, made anew when they have been used long enough."""
-        now = self._monotonic()
-        if self._client is None or now - self._made >= FRESH:
-            await load("httpx")
-            self.cut()
-            self._addresses = await self._lane.run(_look_up, place)
-            self._client = await self._lane.run(_client, place, self._timeout)
-            self._made = now
-        return self._client
+        async with self._turn:
+            now = self._monotonic()
+            if self._client is None or (now - self._made >= FRESH and not self._under_way):
+                await load("httpx")
+                self.cut()
+                self._addresses = await self._lane.run(_look_up, place)
+                self._client = await self._lane.run(_client, place, self._timeout)
+                self._made = now
+            return self._client
 
     async def _once(
         self,
@@ -166,6 +175,8 @@ class Wire:
                 body = await self._body(response, place.where, most)
             finally:
                 await response.aclose()
+                if client is not self._client:  # cut while it connected: of this connection nobody else knows any more
+                    await response.extensions["network_stream"].aclose()
                 client.cookies.clear()
         except httpx.TransportError as error:
             self.connected = self.connected or steps.sent

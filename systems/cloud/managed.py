@@ -44,8 +44,10 @@ class Snapshot:
 class Databases:
     """rds."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, reboot: Callable[[], Awaitable[None]] | None = None) -> None:
+        """`reboot`: what a reboot of the instance is in this world; None: told, and the engine goes on."""
         self.instance = instance
+        self._reboot = reboot
         self.instances = {instance.name: instance}
         self.snapshots: dict[str, Snapshot] = {}
         self._events: list[tuple[datetime, str, str]] = []
@@ -135,10 +137,10 @@ class Databases:
         return {"DBInstance": self._told(one)}
 
     def reboot_db_instance(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Told, and no more: the engine goes on."""
+        """The engine is started anew where the world says how."""
         one = self._one(asked["DBInstanceIdentifier"])
         one.status = "rebooting"
-        self._after(TAKES, lambda: self._available(one, "DB instance restarted"))
+        self._after(TAKES, lambda: self._available(one, "DB instance restarted"), self._reboot)
         return {"DBInstance": self._told(one)}
 
     def _grown(self, one: Instance, storage: int) -> None:
@@ -149,8 +151,12 @@ class Databases:
         one.status = "available"
         self.say(one.name, words)
 
-    def _after(self, seconds: float, what: Callable[[], None]) -> None:
+    def _after(
+        self, seconds: float, what: Callable[[], None], first: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         async def later() -> None:
+            if first is not None:
+                await first()
             await asyncio.sleep(seconds)
             what()
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from systems.cloud.server import Answer, Asked
+from systems.web import Answer, Asked
 
 _JSON: Final = "application/x-amz-json-1.1"
 _XML: Final = "text/xml"

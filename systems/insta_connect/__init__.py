@@ -5,11 +5,7 @@ Imported by the opener of a stage, so nothing heavy is imported here.
 
 from __future__ import annotations
 
-import sys
-from importlib.resources import files
-
-from systems.programs import filled
-from systems.stage import Fault, Plan
+from systems.stage import Fault
 
 PORTS = ("postgres", "web", "graph")
 SECRETS = ("OPSROOM_DEMO_PG_PASSWORD", "OPSROOM_DEMO_APP_PASSWORD")
@@ -35,6 +31,7 @@ FAULTS = (
         "database connection issues",
         "an idle transaction holds a row and the pool fills with those who wait; end its session, or heal it here",
     ),
+    Fault("refresh-down", "token refresh down", "token-refresh is killed; start it, or heal it here"),
     Fault("processor-down", "webhook processor down", "webhook-processor is killed; start it, or heal it here"),
     Fault("application-down", "502 bad gateway", "insta-connect-app is killed; start it, or heal it here"),
     Fault(
@@ -56,6 +53,7 @@ SCRIPT = (
     (210, "processor-down"),
     (240, "application-down"),
     (280, "database-down"),
+    (320, "refresh-down"),
 )
 """Seconds after the application is healthy, and the fault that then comes by itself."""
 
@@ -64,28 +62,3 @@ NEEDS = ("supervisor", "psycopg")
 
 TOGETHER = 2
 """Faults that come by themselves never make more than this many at once."""
-
-
-def profile(plan: Plan) -> str:
-    """The profile of this run."""
-    return _filled("profile.toml", plan)
-
-
-def runbook(plan: Plan) -> str:
-    """The runbook of this run."""
-    return _filled("RUNBOOK.md", plan)
-
-
-def _filled(name: str, plan: Plan) -> str:
-    from systems.engines import postgres_programs
-
-    programs = postgres_programs()
-    more = {"python": sys.executable, "programs": str(programs or "/usr/bin")}
-    return filled(files(__package__).joinpath(name).read_text(encoding="utf-8"), plan, more)
-
-
-def manager(plan: Plan) -> list[str]:
-    """Write what the process manager needs, and the command that runs it."""
-    from systems.insta_connect.world import prepare
-
-    return prepare(plan)

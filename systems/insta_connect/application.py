@@ -19,7 +19,7 @@ from systems.insta_connect.logbook import Logbook
 from systems.insta_connect.meters import Meters, exposed, kept
 from systems.insta_connect.place import Place
 from systems.programs import end_with_manager
-from systems.web import METRICS, Answer, Asked, ask, serve
+from systems.web import METRICS, Answer, Asked, ask, serve, told
 
 POOL: Final = 6
 """Connections to the database."""
@@ -65,17 +65,17 @@ class Application:
                 return await self.media(int(asked.path.rpartition("/")[2]))
         except DatabaseError as error:
             self.log.error(f"{asked.method} {asked.path} 503: {error}")
-            return Answer(503, json.dumps({"error": str(error)}).encode())
+            return told({"error": str(error)}, 503)
         except (ValueError, KeyError):
-            return Answer(400, b'{"error": "bad request"}')
-        return Answer(404, b'{"error": "not found"}')
+            return told({"error": "bad request"}, 400)
+        return told({"error": "not found"}, 404)
 
     async def media(self, account: int) -> Answer:
         """An account's media: from the Graph API, or as they were known last when it does not give them."""
         await self.database.query("UPDATE api_usage SET calls = calls + 1 WHERE day = current_date")
         rows = await self.database.query("SELECT username, media FROM meta_accounts WHERE id = %s", account)
         if not rows:
-            return Answer(404, b'{"error": "no such account"}')
+            return told({"error": "no such account"}, 404)
         name, count = rows[0]
         stale = False
         try:
@@ -83,7 +83,7 @@ class Application:
         except GraphError as error:
             stale = True
             self.log.warn(f"media of {name} are shown as they were known last: {error}")
-        return Answer(200, json.dumps({"username": name, "media": count, "stale": stale}).encode())
+        return told({"username": name, "media": count, "stale": stale})
 
     async def webhook(self, asked: Asked) -> Answer:
         """An event: kept now, processed later."""
@@ -92,7 +92,7 @@ class Application:
             "INSERT INTO webhook_events (account_id, kind) VALUES (%s, %s)", int(body["account"]), str(body["kind"])
         )
         self.meters.count("webhook_events_total", result="received")
-        return Answer(200, b"{}")
+        return told({})
 
     async def health(self) -> Answer:
         """Whether it can do its work; 503 with the same body when it can't."""
@@ -112,7 +112,7 @@ class Application:
             "environment": "demo",
             "checks": checks,
         }
-        return Answer(200 if well else 503, json.dumps(body).encode())
+        return told(body, 200 if well else 503)
 
     async def storm(self) -> None:
         """While the fault is on: calls that are tried again at once, for ever, so that the API refuses all of them."""
@@ -138,10 +138,11 @@ class Application:
 async def main(place: Place) -> None:
     """Serve until ended."""
     application = Application(place)
+    server = await serve(place.web, application.handle)
     application.log.info(f"{SERVICE} listening on port {place.web}")
     async with asyncio.TaskGroup() as group:
         group.create_task(application.storm())
-        group.create_task(serve(place.web, application.handle))
+        group.create_task(server.serve_forever())
 
 
 if __name__ == "__main__":

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import secrets
 import signal
-import xmlrpc.client
 from pathlib import Path
 from typing import Any, Final
 
 import psycopg
 
-from systems import control
-from systems.faults import Acts, watch
+from systems.faults import Acts, killed, watch
 from systems.insta_connect import dumps
 from systems.insta_connect.place import Place
 
 KILLED: Final = {
+    "refresh-down": ("token-refresh", signal.SIGKILL),
     "processor-down": ("webhook-processor", signal.SIGKILL),
     "application-down": ("insta-connect-app", signal.SIGKILL),
     "database-down": ("postgresql", signal.SIGINT),  # it ends every session and then itself
@@ -49,7 +46,7 @@ class Faults:
             "webhook-errors": self.accounts_added,
             "database-connections": self.row_held,
             "broken-backup": self.dump_cut_off,
-            **{name: lambda name=name: self.killed(*KILLED[name]) for name in KILLED},  # type: ignore[misc]
+            **{name: lambda name=name: killed(self.place, *KILLED[name]) for name in KILLED},  # type: ignore[misc]
         }
         await watch(self.place, acts, (psycopg.Error, OSError))
 
@@ -103,26 +100,9 @@ class Faults:
             broken.unlink(missing_ok=True)
             raise
 
-    async def killed(self, name: str, number: signal.Signals) -> None:
-        """A program is ended once; over when it runs again. Healing starts it."""
-        before = await self._pids(name)
-        for pid in before:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-        try:
-            while not await self._pids(name) - before:
-                await asyncio.sleep(2 * _BEAT)
-        except asyncio.CancelledError:
-            with contextlib.suppress(OSError, xmlrpc.client.Fault):
-                await asyncio.to_thread(control.call, self.place.folder, "startProcess", name, False)
-            raise
-
     async def _while_on(self, name: str) -> None:
         while self.place.on(name):
             await asyncio.sleep(_BEAT)
-
-    async def _pids(self, name: str) -> set[int]:
-        return set((await asyncio.to_thread(control.running, self.place.folder, name)).values())
 
     async def _session(self, application: str) -> psycopg.AsyncConnection[Any]:
         keywords: Any = self.place.database(application)

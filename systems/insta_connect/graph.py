@@ -7,16 +7,16 @@ It plays the parts of the real one that the system leans on: an application's se
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import sys
 from collections import Counter, deque
+from dataclasses import replace
 from time import monotonic
 from typing import Final
 
 from systems.insta_connect.place import Place
 from systems.programs import end_with_manager, log, say
-from systems.web import Answer, Asked, serve
+from systems.web import Answer, Asked, serve, told
 
 MOST: Final = 6
 """Calls for one account within the window; who asks more often is refused everything. Usual is one at most."""
@@ -50,7 +50,7 @@ class Graph:
                 return _error(429, 4, "application request limit reached", {"Retry-After": str(RETRY)})
             await asyncio.sleep(self.random.uniform(0.06, 0.22))
             count = self.random.randint(3, 40)
-            return _good({"data": [{"id": str(number)} for number in range(count)]})
+            return told({"data": [{"id": str(number)} for number in range(count)]})
         return _error(400, 100, "an access token is required")
 
     def _refreshed(self, asked: Asked) -> Answer:
@@ -59,10 +59,10 @@ class Graph:
         account = asked.query.get("account", "0")
         if int(account) % 97 == 0:
             return _error(400, 190, "the person has taken the permission back")
-        return _good({"access_token": f"ig-{account}-{self.random.getrandbits(48):012x}", "expires_in": 60 * 86400})
+        return told({"access_token": f"ig-{account}-{self.random.getrandbits(48):012x}", "expires_in": 60 * 86400})
 
     def _inspected(self, asked: Asked) -> Answer:
-        return _good({"data": {"is_valid": self._accepted(asked), "type": "APP"}})
+        return told({"data": {"is_valid": self._accepted(asked), "type": "APP"}})
 
     def _accepted(self, asked: Asked) -> bool:
         accepted = self.place.accepted.read_text(encoding="utf-8").split()
@@ -82,17 +82,18 @@ class Graph:
         return True
 
 
-def _good(body: object) -> Answer:
-    return Answer(200, json.dumps(body).encode())
-
-
 def _error(status: int, code: int, message: str, headers: dict[str, str] | None = None) -> Answer:
     body = {"error": {"message": message, "type": "OAuthException", "code": code}}
-    return Answer(status, json.dumps(body).encode(), headers=headers or {})
+    return replace(told(body, status), headers=headers or {})
+
+
+async def main(place: Place) -> None:
+    """Answer until ended."""
+    await (await serve(place.graph, Graph(place).handle)).serve_forever()
 
 
 if __name__ == "__main__":
     place = Place.of(sys.argv)
     end_with_manager(place.folder)
     say(place.folder, "graph-api: a stand-in of the Graph API is up")
-    asyncio.run(serve(place.graph, Graph(place).handle))
+    asyncio.run(main(place))

@@ -39,8 +39,10 @@ class Logbook:
         if told == self._last:
             return
         line = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03}Z {level} [{self._service}] {text}\n"
-        names = ("combined", "error") if level in _GRAVE else ("combined",)
-        for name in names:
+        for name, wanted in (
+            ("combined", True),
+            ("error", level in _GRAVE),
+        ):  # both are there from the day's first line
             with open(self._folder / f"{name}-{now:%Y-%m-%d}.log", "a", encoding="utf-8") as stream:
-                stream.write(line)
+                stream.write(line if wanted else "")
         log(level, text)

@@ -7,9 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from systems.engines import postgres_programs
 from systems.insta_connect.place import Place
-from systems.programs import Programs, manage, say
+from systems.programs import Programs, manage
 from systems.stage import Plan
 
 SERVICES = {"insta-connect-app": "application", "token-refresh": "refresh", "webhook-processor": "processor"}
@@ -50,10 +49,7 @@ def configuration(plan: Plan) -> str:
     """The process manager's configuration."""
     programs = Programs(plan)
     where = plan.ports["postgres"], plan.ports["web"], plan.ports["graph"]
-    if postgres_programs() is None:
-        say(plan.folder, "postgres: not installed; pip install 'opsroom[demo]', or install PostgreSQL")
-    else:
-        programs.add("postgresql", "postgres", where[0], more="stopsignal=INT\npriority=1\nautorestart=false")
+    programs.postgres(where[0], name="postgresql", more="autorestart=false")
     for name, module in SERVICES.items():
         programs.add(name, f"insta_connect.{module}", *where, more="autorestart=false")
     programs.add("graph-api", "insta_connect.graph", *where)

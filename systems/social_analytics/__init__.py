@@ -5,10 +5,7 @@ Imported by the opener of a stage, so nothing heavy is imported here.
 
 from __future__ import annotations
 
-from importlib.resources import files
-
-from systems.programs import filled
-from systems.stage import Fault, Plan
+from systems.stage import Fault
 
 PORTS = ("postgres", "redis", "web", "cloud")
 SECRETS = ("OPSROOM_DEMO_PG_PASSWORD", "OPSROOM_DEMO_APP_PASSWORD", "OPSROOM_DEMO_TOKEN", "OPSROOM_DEMO_AWS_KEY")
@@ -67,24 +64,3 @@ NEEDS = ("supervisor", "psycopg", "redis", "botocore")
 
 TOGETHER = 2
 """Faults that come by themselves never make more than this many at once."""
-
-
-def profile(plan: Plan) -> str:
-    """The profile of this run."""
-    return _filled("profile.toml", plan)
-
-
-def runbook(plan: Plan) -> str:
-    """The runbook of this run."""
-    return _filled("RUNBOOK.md", plan)
-
-
-def _filled(name: str, plan: Plan) -> str:
-    return filled(files(__package__).joinpath(name).read_text(encoding="utf-8"), plan)
-
-
-def manager(plan: Plan) -> list[str]:
-    """Write what the process manager needs, and the command that runs it."""
-    from systems.social_analytics.world import prepare
-
-    return prepare(plan)

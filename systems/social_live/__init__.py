@@ -6,10 +6,8 @@ by the opener of a stage, so nothing heavy is imported here.
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 from systems.social_live.place import PORTS as PORTS
-from systems.stage import Fault, Plan
+from systems.stage import Fault
 
 SECRETS = (
     "OPSROOM_DEMO_PG_PASSWORD",
@@ -52,36 +50,11 @@ SCRIPT = (
 )
 """Seconds after the platform is healthy, and the fault that then comes by itself."""
 
+FILES = ("profile.toml", "RUNBOOK.md", "kubeconfig.json")
+"""What one run has of its own, filled from the files of this package."""
+
 NEEDS = ("supervisor", "psycopg", "redis")
 """Packages this world is made with."""
 
 TOGETHER = 2
 """Faults that come by themselves never make more than this many at once."""
-
-
-def profile(plan: Plan) -> str:
-    """The profile of this run; the kubeconfig that it names is written beside it."""
-    from systems.social_live.world import kubeconfig
-
-    way = plan.folder / "kubeconfig"
-    way.touch(mode=0o600)
-    way.write_text(kubeconfig(plan), encoding="utf-8")
-    return _filled("profile.toml", plan)
-
-
-def runbook(plan: Plan) -> str:
-    """The runbook of this run."""
-    return _filled("RUNBOOK.md", plan)
-
-
-def _filled(name: str, plan: Plan) -> str:
-    from systems.programs import filled
-
-    return filled(files(__package__).joinpath(name).read_text(encoding="utf-8"), plan)
-
-
-def manager(plan: Plan) -> list[str]:
-    """Write what the process manager needs, and the command that runs it."""
-    from systems.social_live.world import prepare
-
-    return prepare(plan)

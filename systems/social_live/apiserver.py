@@ -6,15 +6,14 @@ As https://kubernetes.io/docs/reference/using-api/ describes it, as far as someb
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final
 
 from systems.social_live.documents import NODE_CPU, SERVED
 from systems.social_live.kubelet import Kubelet, Life
-from systems.social_live.listener import PLAIN, Answer, Request, told
 from systems.social_live.store import NAMESPACE, Conflict, Doc, Store, matches, selected, stamp
+from systems.web import PLAIN, Answer, Asked, told
 
 _CORE: Final = (
     "pods",
@@ -41,7 +40,7 @@ class ApiServer:
         self._kubelet = kubelet
         self._began = time.monotonic()
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Asked) -> Answer:
         """What the API says to one request."""
         words = request.path.strip("/").split("/")
         if words == ["version"]:
@@ -73,7 +72,7 @@ class ApiServer:
 
     # reading
 
-    def _list(self, group: str, plural: str, namespace: str, request: Request) -> Answer:
+    def _list(self, group: str, plural: str, namespace: str, request: Asked) -> Answer:
         found = self._docs(group, plural)
         if namespace:
             found = [doc for doc in found if doc["metadata"].get("namespace") == namespace]
@@ -150,7 +149,7 @@ class ApiServer:
 
     # one object
 
-    def _one(self, group: str, rest: list[str], namespace: str, request: Request) -> Answer:
+    def _one(self, group: str, rest: list[str], namespace: str, request: Asked) -> Answer:
         plural, name, *part = rest
         if part == ["proxy", "stats", "summary"]:
             return self._summary(name)
@@ -181,7 +180,7 @@ class ApiServer:
             return _no(409, "Conflict", str(error), name=name)
         return _no(405, "MethodNotAllowed", "this cluster is simulated and can't do that", name=name)
 
-    def _log(self, doc: Doc, request: Request) -> Answer:
+    def _log(self, doc: Doc, request: Asked) -> Answer:
         life = self._kubelet.lives.get(doc["metadata"]["uid"])
         if life is None or not life.runs or request.query.get("previous") == "true":
             why = "previous terminated container not found" if life and life.runs else "container is waiting to start"
@@ -189,8 +188,8 @@ class ApiServer:
         tail = int(request.query.get("tailLines") or len(life.lines))
         kept = list(life.lines)[-tail:] if tail else []
         if request.query.get("follow") == "true":
-            return Answer(sort=PLAIN, stream=_followed(life, kept))
-        return Answer(b"".join(kept), sort=PLAIN)
+            return Answer(kind=PLAIN, stream=_followed(life, kept))
+        return Answer(200, b"".join(kept), PLAIN)
 
     def _summary(self, name: str) -> Answer:
         passed = time.monotonic() - self._began
@@ -226,16 +225,15 @@ class ApiServer:
         return told({"kind": "Status", "status": "Success", "metadata": {}}, status)
 
 
-async def _followed(life: Life, kept: list[bytes]) -> AsyncIterator[bytes]:
+async def _followed(life: Life, kept: list[bytes]) -> AsyncGenerator[bytes, None]:
     """The lines there are, then those that come, until the pod is gone."""
     said = life.said
     if kept:
         yield b"".join(kept)
     while life.ending is None or time.monotonic() - life.ending < 1:
         await asyncio.sleep(_BEAT)
-        if fresh := min(life.said - said, len(life.lines)):
-            said = life.said
-            yield b"".join(list(life.lines)[-fresh:])
+        fresh, said = min(life.said - said, len(life.lines)), life.said
+        yield b"".join(list(life.lines)[-fresh:] if fresh else [])
 
 
 def _usage(cpu: float, memory: float) -> Doc:
@@ -285,4 +283,4 @@ def _no(code: int, reason: str, message: str, name: str = "", causes: list[Doc] 
         "message": message,
         "details": details,
     }
-    return Answer(json.dumps(body).encode(), code)
+    return told(body, code)

@@ -13,7 +13,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from systems.social_live.documents import last_night
-from systems.social_live.listener import Answer, Request
+from systems.web import Answer, Asked
 
 BUCKET: Final = "social-live-backups"
 PREFIX: Final = "database/"
@@ -43,7 +43,7 @@ class Bucket:
     def __init__(self) -> None:
         self.kept = [_dump(last_night() - timedelta(days=day)) for day in range(DAYS)]
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Asked) -> Answer:
         """What the store says to one request."""
         bucket, _, key = request.path.strip("/").partition("/")
         if bucket != BUCKET:
@@ -51,7 +51,7 @@ class Bucket:
         if key:
             return self._object(key, request)
         if request.method == "HEAD":
-            return Answer(sort=_XML)
+            return Answer(kind=_XML)
         if request.query.get("list-type") == "2":
             return self._listed(request)
         for asked, answer in _ABOUT_THE_BUCKET.items():
@@ -59,7 +59,7 @@ class Bucket:
                 return answer
         return _no(501, "NotImplemented")
 
-    def _listed(self, request: Request) -> Answer:
+    def _listed(self, request: Asked) -> Answer:
         prefix, most = request.query.get("prefix", ""), int(request.query.get("max-keys") or _PAGE)
         found = sorted((one for one in self.kept if one.key.startswith(prefix)), key=lambda one: one.key)
         begin = int(request.query.get("continuation-token") or 0)
@@ -76,14 +76,14 @@ class Bucket:
             f"<MaxKeys>{most}</MaxKeys><IsTruncated>{str(rest).lower()}</IsTruncated>{token}{contents}</ListBucketResult>"
         )
 
-    def _object(self, key: str, request: Request) -> Answer:
+    def _object(self, key: str, request: Asked) -> Answer:
         found = next((one for one in self.kept if one.key == key), None)
         if found is None:
             return _no(404, "NoSuchKey")
         if request.method != "HEAD":
             return _no(501, "NotImplemented")
         headers = {"ETag": found.tag, "Last-Modified": format_datetime(found.at, usegmt=True)}
-        return Answer(sort="application/gzip", headers={**headers, "Content-Length": str(found.size)})
+        return Answer(kind="application/gzip", headers={**headers, "Content-Length": str(found.size)})
 
 
 def _dump(at: datetime) -> Kept:
@@ -94,7 +94,7 @@ def _dump(at: datetime) -> Kept:
 
 
 def _xml(body: str, status: int = 200) -> Answer:
-    return Answer(f'<?xml version="1.0" encoding="UTF-8"?>{body}'.encode(), status, _XML)
+    return Answer(status, f'<?xml version="1.0" encoding="UTF-8"?>{body}'.encode(), _XML)
 
 
 def _no(status: int, code: str) -> Answer:

@@ -23,10 +23,10 @@ from systems.social_live.database import SCHEMA, Cache, Database
 from systems.social_live.documents import furnished
 from systems.social_live.faults import Faults
 from systems.social_live.kubelet import Kubelet
-from systems.social_live.listener import listen
 from systems.social_live.monitoring import Grafana, Prometheus, Watched
 from systems.social_live.place import Place
 from systems.social_live.visitors import Visitors
+from systems.web import serve
 
 BEAT: Final = 0.2
 """Seconds of a step of everything that lives."""
@@ -113,7 +113,7 @@ async def main(place: Place, by_themselves: bool) -> None:
             (place.grafana, world.grafana.answer),
             (place.s3, Bucket().answer),
         ):
-            group.create_task(listen(port, answer))
+            group.create_task((await serve(port, answer)).serve_forever())
         group.create_task(world.live())
         group.create_task(Endings(place.folder).watch())
         say(place.folder, "cluster: the API answers, simulated")

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from systems.social_live.listener import Answer, Request, told
 from systems.social_live.store import Doc
+from systems.web import Answer, Asked, told
 
 Number = Callable[[], float | None]
 
@@ -46,7 +46,7 @@ class Prometheus:
             if (value := number()) is not None:
                 self._kept[name].append((time.time(), value))
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Asked) -> Answer:
         """What the server says to one request."""
         path, query = request.path.removeprefix("/api/v1/"), request.query
         if path == "query":
@@ -177,7 +177,7 @@ class Grafana:
             }
         )
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Asked) -> Answer:
         """What Grafana says to one request."""
         path = request.path
         if path.startswith(BELOW):
@@ -218,7 +218,7 @@ class Grafana:
 
     # its Alertmanager
 
-    def _alertmanager(self, path: str, request: Request) -> Answer:
+    def _alertmanager(self, path: str, request: Asked) -> Answer:
         match request.method, path.strip("/").split("/"):
             case "GET", ["alerts"]:
                 return told([self._alert(rule) for rule in self.rules if rule.fires is not None])

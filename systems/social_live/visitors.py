@@ -14,7 +14,7 @@ from typing import Final
 from systems.social_live.database import Database
 from systems.social_live.documents import FAILING
 from systems.social_live.kubelet import LIMIT, Kubelet, Life
-from systems.social_live.listener import PLAIN, Answer, Request, told
+from systems.web import METRICS, PLAIN, Answer, Asked, told
 
 USUAL: Final = 40.0
 """Requests a second on a quiet day."""
@@ -112,12 +112,12 @@ class Visitors:
 
     # what they see
 
-    async def api(self, request: Request) -> Answer:
+    async def api(self, request: Asked) -> Answer:
         """The backend behind its ingress."""
         if not self._kubelet.serving("backend"):
-            return Answer(b"no healthy upstream", 503, PLAIN)
+            return Answer(503, b"no healthy upstream", PLAIN)
         if request.path == "/metrics":
-            return Answer(self.exposition().encode(), sort="text/plain; version=0.0.4; charset=utf-8")
+            return Answer(200, self.exposition().encode(), METRICS)
         if request.path != "/health":
             return told({"statusCode": 404, "message": "Cannot GET here"}, 404)
         await asyncio.sleep(min(0.4, self.takes(self.rate / max(1, len(self._kubelet.serving("backend")))) / 4))
@@ -125,11 +125,11 @@ class Visitors:
             return told({"status": "error", "database": "down"}, 503)
         return told({"status": "ok", "database": "up"})
 
-    async def web(self, request: Request) -> Answer:
+    async def web(self, request: Asked) -> Answer:
         """The web application behind its ingress."""
         if not self._kubelet.serving("frontend"):
-            return Answer(b"no healthy upstream", 503, PLAIN)
-        return Answer(b"<!doctype html><title>Social Live</title>", sort="text/html; charset=utf-8")
+            return Answer(503, b"no healthy upstream", PLAIN)
+        return Answer(200, b"<!doctype html><title>Social Live</title>", "text/html; charset=utf-8")
 
     def exposition(self) -> str:
         """The backend's own numbers, in the text format of Prometheus."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -13,9 +14,10 @@ from systems.cloud.account import REGION, Identity, now
 from systems.cloud.balancing import Targets
 from systems.cloud.ecs import Cluster, Definition, Service, Task
 from systems.cloud.managed import Databases, Instance, Secrets
-from systems.cloud.server import serve
+from systems.cloud.queues import Queue, Queues
 from systems.cloud.watch import Alarm, Watch, key
 from systems.cloud.wire import Gate
+from systems.web import serve
 
 
 class Body:
@@ -144,3 +146,60 @@ async def test_what_is_not_simulated_is_refused_by_name() -> None:
         return str(error.value)
 
     assert "ListAttributes is not simulated" in await asking({"ecs": made()}, ask)
+
+
+async def test_a_message_that_is_given_back_too_often_becomes_a_dead_letter_and_a_move_takes_it_home() -> None:
+    mail, dead = Queue("mail", dead="mail-dead", most=2), Queue("mail-dead")
+
+    def ask(client: Callable[[str], Any]) -> Any:
+        sqs = client("sqs")
+        url, dead_url = (sqs.get_queue_url(QueueName=name)["QueueUrl"] for name in ("mail", "mail-dead"))
+        sqs.send_message(QueueUrl=url, MessageBody="hello")
+        counts = []
+        for _ in range(2):
+            (one,) = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"])["Messages"]
+            counts.append(one["Attributes"]["ApproximateReceiveCount"])
+            sqs.change_message_visibility_batch(
+                QueueUrl=url, Entries=[{"Id": "0", "ReceiptHandle": one["ReceiptHandle"], "VisibilityTimeout": 0}]
+            )
+        assert not sqs.receive_message(QueueUrl=url).get("Messages")
+        assert sqs.list_dead_letter_source_queues(QueueUrl=dead_url)["queueUrls"] == [url]
+        handle = sqs.start_message_move_task(SourceArn=dead.arn)["TaskHandle"]
+        end = time.monotonic() + 30
+        while (task := sqs.list_message_move_tasks(SourceArn=dead.arn)["Results"][0])["Status"] == "RUNNING":
+            assert task["TaskHandle"] == handle
+            assert time.monotonic() < end
+        (back,) = sqs.receive_message(QueueUrl=url, AttributeNames=["All"])["Messages"]
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=back["ReceiptHandle"])
+        left = sqs.get_queue_attributes(QueueUrl=dead_url, AttributeNames=["All"])["Attributes"]
+        return counts, task, back["Body"], back["Attributes"]["ApproximateReceiveCount"], left
+
+    counts, task, body, again, left = await asking({"sqs": Queues([mail, dead], 4100)}, ask)
+    assert (counts, body, again) == (["1", "2"], "hello", "1")
+    assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 1)
+    assert (left["ApproximateNumberOfMessages"], len(mail.messages)) == ("0", 0)
+
+
+async def test_what_somebody_holds_is_in_flight_and_a_purge_takes_it_too_but_not_twice() -> None:
+    mail, watch = Queue("mail"), Watch()
+    queues = Queues([mail], 4100, watch)
+    for number in range(12):
+        mail.put(str(number))
+    mail.put("later", 60)
+
+    def ask(client: Callable[[str], Any]) -> Any:
+        sqs = client("sqs")
+        (url,) = sqs.list_queues(QueueNamePrefix="ma")["QueueUrls"]
+        bodies = [one["Body"] for one in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]]
+        before = mail.counts()
+        queues.measure()
+        sqs.purge_queue(QueueUrl=url)
+        with pytest.raises(sqs.exceptions.PurgeQueueInProgress):
+            sqs.purge_queue(QueueUrl=url)
+        with pytest.raises(sqs.exceptions.QueueDoesNotExist):
+            sqs.get_queue_url(QueueName="other")
+        return bodies, before
+
+    bodies, before = await asking({"sqs": queues}, ask)
+    assert bodies == [str(number) for number in range(10)]
+    assert (before, mail.counts()) == ((2, 10, 1), (0, 0, 0))

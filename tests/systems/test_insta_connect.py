@@ -27,6 +27,7 @@ PLAYS = (
     ),
     Play("api-latency", "api-latency", "High API latency", ("restart insta-connect-app",), way="Option A"),
     Play("database-connections", "idle-blocker", "Database connection issues", ("pg_terminate_backend",)),
+    Play("refresh-down", "refresh-dead", "Token refresh failures", ("restart token-refresh",)),
     Play("processor-down", "processor-dead", "Webhook processor down", ("start webhook-processor",)),
     Play("application-down", "application-dead", "502 Bad Gateway", ("start insta-connect-app",)),
     Play("database-down", "no-answer", "503 Service Unavailable", ("start postgresql",)),

@@ -10,8 +10,9 @@ import pytest
 
 from desk.incident.timeline import Source
 from desk.runs.record import End, Judgement
-from systems.social_analytics import FAULTS, PORTS, SCRIPT, profile, runbook
-from systems.stage import Plan, Stage
+from systems.files import filled
+from systems.social_analytics import FAULTS, PORTS, SCRIPT
+from systems.stage import Stage
 from tests.systems.playing import PATIENCE, Play, seated
 from tests.systems.test_newsletter import engines_or_skip
 from tui import wiring
@@ -60,10 +61,11 @@ def stage() -> Iterator[Stage]:
 
 
 def test_the_profile_and_the_runbook_have_every_hole_filled(tmp_path: Path) -> None:
-    plan = Plan(tmp_path, {name: 4000 + number for number, name in enumerate(PORTS)}, True)
-    assert "_port}" not in profile(plan) + runbook(plan)
-    (tmp_path / "profile.toml").write_text(profile(plan))
-    (tmp_path / "RUNBOOK.md").write_text(runbook(plan))
+    ports = {name: 4000 + number for number, name in enumerate(PORTS)}
+    for name in ("profile.toml", "RUNBOOK.md"):
+        text = filled("social_analytics", name, tmp_path, ports)
+        assert "_port}" not in text
+        (tmp_path / name).write_text(text)
     found = wiring.open_profile(str(tmp_path / "profile.toml"), Kinds(), {}, Places(tmp_path, tmp_path, tmp_path))
     aws = {one.name for one in found.targets if hasattr(one.settings, "endpoint")}
     assert aws == {one.name for one in found.targets if one.settings.simulated}

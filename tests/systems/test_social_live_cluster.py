@@ -18,8 +18,8 @@ from systems.social_live.bucket import Bucket
 from systems.social_live.controllers import Autoscalers, Deployments
 from systems.social_live.documents import BEFORE, FAILING, MISSING, RELEASE, REVISION, furnished
 from systems.social_live.kubelet import Kubelet
-from systems.social_live.listener import Request
 from systems.social_live.store import NAMESPACE, Doc
+from systems.web import Asked
 
 IN = f"/namespaces/{NAMESPACE}"
 BACKEND = f"/apis/apps/v1{IN}/deployments/backend"
@@ -53,7 +53,7 @@ class Cluster:
         path, _, asked = path.partition("?")
         query: Mapping[str, str] = dict(pair.split("=", 1) for pair in asked.split("&") if pair)
         headers = {"content-type": f"application/{sort}-patch+json"}
-        answer = await self.api.answer(Request(method, path, query, headers, json.dumps(body).encode()))
+        answer = await self.api.answer(Asked(method, path, query, headers, json.dumps(body).encode()))
         return answer.status, json.loads(answer.body)
 
     async def get(self, path: str) -> Doc:
@@ -148,12 +148,12 @@ async def test_a_raised_minimum_brings_pods_and_a_number_set_by_hand_does_not_st
 async def test_the_bucket_is_listed_page_by_page_with_last_nights_dump_in_it() -> None:
     bucket = Bucket()
     query = {"list-type": "2", "prefix": "database/", "max-keys": "10"}
-    first = (await bucket.answer(Request("GET", "/social-live-backups", query, {}))).body.decode()
+    first = (await bucket.answer(Asked("GET", "/social-live-backups", query, {}))).body.decode()
     assert first.count("<Key>") == 10
     more = query | {"continuation-token": "10"}
-    second = (await bucket.answer(Request("GET", "/social-live-backups", more, {}))).body.decode()
+    second = (await bucket.answer(Asked("GET", "/social-live-backups", more, {}))).body.decode()
     assert second.count("<Key>") == 5
     newest = max(bucket.kept, key=lambda one: one.at)
     assert newest.key in first + second
-    head = await bucket.answer(Request("HEAD", f"/social-live-backups/{newest.key}", {}, {}))
+    head = await bucket.answer(Asked("HEAD", f"/social-live-backups/{newest.key}", {}, {}))
     assert head.headers["Content-Length"] == str(newest.size)
