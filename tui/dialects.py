@@ -22,6 +22,7 @@ DIALECTS = (
     "probes.aws.dialect",
     "probes.http.dialect",
     "probes.certificates.dialect",
+    "probes.settings.dialect",
     "probes.net.dialect",
     "probes.logs.dialect",
     "probes.host.dialect",

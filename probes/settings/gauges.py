@@ -40,7 +40,7 @@ RULES: Final = (
     ),
     Rule(
         name="malformed", gauge="malformed", op=">", threshold=0, severity=Severity.WARNING,
-        say="{value} lines are no setting",
+        say="{value:line} can't be read as a setting",
     ),
     Rule(
         name="leftovers", gauge="leftovers", op=">", threshold=0, severity=Severity.WARNING,

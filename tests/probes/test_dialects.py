@@ -57,6 +57,11 @@ def _kubernetes(text: str) -> list[dict[str, Any]]:
     return [place | {"namespaces": [after(text, "-n", "--namespace", default="shop")]}]
 
 
+def _settings(text: str) -> list[dict[str, Any]]:
+    files = [word.removeprefix("./") for word in text.split() if word.endswith(".env") or ".env." in word]
+    return [{"file": file if file.startswith("/") else f"/srv/shop/{file}"} for file in files]
+
+
 PROFILES: dict[str, Callable[[str], list[dict[str, Any]]]] = {
     "docker": _docker,
     "kubernetes": _kubernetes,
@@ -64,6 +69,7 @@ PROFILES: dict[str, Callable[[str], list[dict[str, Any]]]] = {
     "backups": _backups,
     "redis": _redis,
     "queues": _redis,
+    "settings": _settings,
     "systemd": lambda _: [{}, {"user": True}],
     "supervisor": lambda text: [{"url": after(text, "-s", "--serverurl", default="http://127.0.0.1:9001")}],
     "certificates": lambda text: [{"certbot": after(text, "--config-dir", default="/etc/letsencrypt")}],
