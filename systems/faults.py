@@ -1,14 +1,20 @@
-"""How the faults of every world come and go: one that is asked for runs until it is over or healed."""
+"""How the faults of every world come and go: one that is asked for runs until it is over or healed.
+
+What several worlds let happen to their programs is here too: that they are killed, and that they outlive a change.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
+import signal
 import time
+import xmlrpc.client
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
+from systems import control
 from systems.ground import Ground
 
 _BEAT: Final = 0.2
@@ -52,3 +58,34 @@ async def play(place: Ground, script: Sequence[tuple[float, str]], together: int
         played.append(name)
         record.write_text(" ".join(played), encoding="utf-8")
         (place.folder / "faults" / name).touch()
+
+
+async def killed(place: Ground, group: str, number: signal.Signals, usual: Sequence[str] = ()) -> None:
+    """Every program of a group is ended once; over when another one runs. Healing starts the usual ones of it again.
+
+    `usual`: their names; none: the group is one program.
+    """
+    before = await _running(place, group)
+    for pid in before:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+    try:
+        while not await _running(place, group) - before:
+            await asyncio.sleep(2 * _BEAT)
+    except asyncio.CancelledError:
+        for name in usual or (group,):
+            with contextlib.suppress(OSError, xmlrpc.client.Fault):
+                await asyncio.to_thread(control.call, place.folder, "startProcess", name, False)
+        raise
+
+
+async def outlived(place: Ground, group: str) -> None:
+    """Until none of a group's programs that run now is left, and another one runs."""
+    while not (before := await _running(place, group)):
+        await asyncio.sleep(2 * _BEAT)
+    while not (now := await _running(place, group)) or now & before:
+        await asyncio.sleep(2 * _BEAT)
+
+
+async def _running(place: Ground, group: str) -> set[int]:
+    return set((await asyncio.to_thread(control.running, place.folder, group)).values())

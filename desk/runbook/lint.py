@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from desk.runbook.book import Command, Runbook
-from probes.base import Danger
+from desk.runbook.words import names
+from probes.base import Danger, Sort
 
 _WARNED: Final = re.compile(
     r"warn|caution|danger|destructi|irrevers|(?:cannot|can't) be undone|data loss|delete|wipes?\b|destroy|drops?\b|⚠|🚨"
@@ -17,7 +19,17 @@ _WARNED: Final = re.compile(
     re.IGNORECASE,
 )
 _AROUND: Final = 3
-"""Lines above a command in which a warning still speaks of it."""
+"""Lines of text above a command that still speak of it; empty ones and the edges of fences aren't counted."""
+_LOOKED_AT: Final = 12
+"""Lines above a command among which those are looked for."""
+_BLANK: Final = re.compile(r"\s*(?:(?:```|~~~).*)?")
+_WORD: Final = re.compile(r"[^\W\d_]{5,}")
+_STEM: Final = 6
+"""Letters by which two words are the same: `release`, `releases` and `released`."""
+_EMPTY: Final = names("which while where until their there these those would could other every about being")
+"""Words of five letters and more that say nothing by themselves."""
+_SAID: Final = 2
+"""Words of an advice near a line by which the author tells it already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +126,42 @@ def findings(book: Runbook, text: str) -> list[Finding]:
 
 
 def _of_command(one: Command, lines: Sequence[str]) -> Iterator[str]:
-    if one.warning:
+    near = _near(one, lines)
+    if one.warning and not _taken_care_of(one) and not _told(one, near):
         yield one.warning
-    if one.danger is Danger.DESTRUCTIVE and not _warned(one, lines):
+    if one.danger is Danger.DESTRUCTIVE and not any(map(_WARNED.search, near)):
         yield f"it takes away what can't be had back, and no word near it says so: {_short(one.text)}"
     if one.reveals:
         yield f"what it prints may hold secrets: {_short(one.text)}"
 
 
-def _warned(one: Command, lines: Sequence[str]) -> bool:
-    near = [*lines[max(0, one.line - 1 - _AROUND) : one.line - 1], one.comment, one.choice]
-    return any(_WARNED.search(line) for line in near)
+def _taken_care_of(one: Command) -> bool:
+    """Whether ours does what the author meant, and the line can't be written better: `SELECT pg_cancel_backend(<pid>)`.
+
+    Where the line should be another one that is worth mending, as it misleads whoever types it.
+    """
+    return one.sort is not Sort.SHELL and one.flaw != one.warning and one.becomes in ("", one.text)
+
+
+def _told(one: Command, near: Sequence[str]) -> bool:
+    """Whether the words near a line say what its advice says; words of the line itself prove nothing."""
+    needed = _stems([one.flaw]) - _stems([one.text])
+    return len(needed & _stems(near)) >= min(_SAID, max(1, len(needed)))
+
+
+def _stems(texts: Iterable[str]) -> set[str]:
+    words = {word for text in texts for word in _WORD.findall(text.casefold())}
+    return {word[:_STEM] for word in words - _EMPTY}
+
+
+def _near(one: Command, lines: Sequence[str]) -> list[str]:
+    """What stands above a command, and what names it."""
+    above = (
+        line
+        for line in reversed(lines[max(0, one.line - 1 - _LOOKED_AT) : one.line - 1])
+        if _BLANK.fullmatch(line) is None
+    )
+    return [*islice(above, _AROUND), one.comment, one.choice]
 
 
 def _short(text: str) -> str:

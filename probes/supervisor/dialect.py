@@ -63,7 +63,7 @@ _PM2_VALUED: Final = frozenset({
 })  # fmt: skip
 _PYTHON: Final = re.compile(r"python[0-9.]*")
 
-_NOT_READ: Final = "restart does not read a changed configuration; reread and update do"
+_NOT_READ: Final = "restart does not read a changed configuration; here that is said before it is done"
 _ALL_AT_ONCE: Final = (
     "supervisorctl stops all of them before it starts the first; here one is restarted after the other"
 )

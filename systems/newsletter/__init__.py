@@ -5,10 +5,7 @@ Imported by the opener of a stage, so nothing heavy is imported here.
 
 from __future__ import annotations
 
-from importlib.resources import files
-
-from systems.programs import filled
-from systems.stage import Fault, Plan
+from systems.stage import Fault
 
 PORTS = ("postgres", "redis", "web")
 SECRETS = ("OPSROOM_DEMO_PG_PASSWORD", "OPSROOM_DEMO_APP_PASSWORD")
@@ -34,6 +31,21 @@ FAULTS = (
         "the application asks for keys nobody cached; restart newsletter-app, or heal it here",
     ),
     Fault("memory-leak", "memory leak", "newsletter-app grows and slows down; restart it, or heal it here"),
+    Fault("application-down", "application down", "newsletter-app is killed; start it, or heal it here"),
+    Fault("database-down", "database down", "somebody shuts PostgreSQL down; start postgres, or heal it here"),
+    Fault("redis-down", "Redis down", "Redis is killed, and what waited in it is lost; start redis, or heal it here"),
+    Fault(
+        "refused-emails",
+        "refused e-mails",
+        "the provider's key is replaced, the workers go on with the old one; restart them, or heal it here",
+    ),
+    Fault(
+        "lost-storage",
+        "lost storage",
+        "the storage's key is replaced, newsletter-app goes on with the old one; restart it, or heal it here",
+    ),
+    Fault("dead-rows", "dead rows", "an import leaves more dead rows than living ones; vacuum, or heal it here"),
+    Fault("busy-application", "busy application", "newsletter-app computes without end; restart it, or heal it here"),
 )
 
 SCRIPT = (
@@ -43,6 +55,13 @@ SCRIPT = (
     (90, "cache-misses"),
     (130, "runaway-query"),
     (170, "memory-leak"),
+    (220, "application-down"),
+    (250, "refused-emails"),
+    (300, "dead-rows"),
+    (340, "busy-application"),
+    (380, "lost-storage"),
+    (420, "database-down"),
+    (460, "redis-down"),
 )
 """Seconds after the application is healthy, and the fault that then comes by itself."""
 
@@ -51,24 +70,3 @@ NEEDS = ("supervisor", "bullmq", "psycopg", "redis")
 
 TOGETHER = 3
 """Faults that come by themselves never make more than this many at once."""
-
-
-def profile(plan: Plan) -> str:
-    """The profile of this run."""
-    return _filled("profile.toml", plan)
-
-
-def runbook(plan: Plan) -> str:
-    """The runbook of this run."""
-    return _filled("RUNBOOK.md", plan)
-
-
-def _filled(name: str, plan: Plan) -> str:
-    return filled(files(__package__).joinpath(name).read_text(encoding="utf-8"), plan)
-
-
-def manager(plan: Plan) -> list[str]:
-    """Write what the process manager needs, and the command that runs it."""
-    from systems.newsletter.world import prepare
-
-    return prepare(plan)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ import redis.asyncio
 
 from systems.newsletter.place import Place
 from systems.programs import end_with_manager, log
+from systems.web import METRICS, Answer, Asked, serve, told
 
 VERSION: Final = "2.7.1"
 
@@ -42,9 +44,6 @@ KEPT: Final = 60
 UNHAPPY = (OSError, TimeoutError, psycopg.Error, redis.RedisError)
 """What a neighbour's trouble raises."""
 
-_JSON: Final = "application/json"
-_METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
-
 
 class Application:
     """Answers requests; holds one connection to each neighbour."""
@@ -59,8 +58,10 @@ class Application:
         self.served: dict[int, int] = {}
         """Requests answered, by status."""
         self.misses = 0
-        for fault in ("cache-misses", "memory-leak"):
-            place.over(fault)  # a restart cures both
+        self.key = place.keys("storage")[0]
+        self.toiling: threading.Thread | None = None
+        for fault in ("cache-misses", "memory-leak", "busy-application"):
+            place.over(fault)  # a restart cures them
 
     async def query(self, text: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask PostgreSQL; a broken connection is opened anew by the next request."""
@@ -75,7 +76,7 @@ class Application:
                 await self.database.close()
                 raise
 
-    async def campaigns(self, numbers: Iterable[int]) -> bytes:
+    async def campaigns(self, numbers: Iterable[int]) -> list[Any]:
         """Campaigns with their figures; from the cache what is there, the rest from PostgreSQL."""
         keys = {number: self._key(number) for number in numbers}
         found: dict[int, Any] = dict(zip(keys, await self.cache.mget(keys.values()), strict=True))
@@ -88,7 +89,7 @@ class Application:
             )
             found |= {row[0]: json.dumps({"name": row[1], "events": row[2]}).encode() for row in rows}
             await self._keep({keys[number]: body for number in absent if (body := found[number])})
-        return json.dumps([json.loads(body) for body in found.values() if body]).encode()
+        return [json.loads(body) for body in found.values() if body]
 
     def _key(self, number: int) -> str:
         """Under the fault a key nobody has ever used, as a key with a time in it would be."""
@@ -101,7 +102,7 @@ class Application:
                 pipe.set(key, body, ex=5 if key.count(":") > 2 else KEPT)
             await pipe.execute()
 
-    async def health(self) -> tuple[int, bytes]:
+    async def health(self) -> Answer:
         """Every dependency asked; 503 with the same body when one fails."""
         checks = {
             "database": await self._check(lambda: self.query("SELECT 1")),
@@ -120,10 +121,12 @@ class Application:
             "environment": "demo",
             "checks": checks,
         }
-        return (200 if well else 503), json.dumps(body).encode()
+        return told(body, 200 if well else 503)
 
     def _store(self) -> None:
-        """Write a file and remove it."""
+        """Write a file and remove it, if the storage lets us in."""
+        if self.key not in self.place.keys("storage"):
+            raise PermissionError("the key of the storage was replaced")
         path = self.place.folder / "storage-check"
         path.write_bytes(b"x")
         path.unlink(missing_ok=True)
@@ -156,43 +159,52 @@ class Application:
             elif self.leaked:
                 self.leaked.clear()
 
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, one request."""
+    async def toil(self) -> None:
+        """Compute what nobody wants while the fault is on, in a thread: requests are still answered, but later."""
+        while True:
+            await asyncio.sleep(LEAK_BEAT)
+            if self.place.on("busy-application") and self.toiling is None:
+                self.toiling = threading.Thread(target=self._toil, daemon=True)
+                self.toiling.start()
+
+    def _toil(self) -> None:
+        while self.place.on("busy-application"):
+            sum(range(200_000))
+        self.toiling = None
+
+    async def answer(self, asked: Asked) -> Answer:
+        """One request, counted."""
         try:
             async with asyncio.timeout(5):
-                request = (await reader.readuntil(b"\r\n\r\n")).split(b" ")
-                status, kind, body = await self._route(request[1].decode("ascii", "replace"))
-        except (*UNHAPPY, EOFError, IndexError, ValueError, asyncio.LimitOverrunError) as error:
-            status, kind, body = 500, _JSON, json.dumps({"error": type(error).__name__}).encode()
+                answer = await self._route(asked.path)
+        except (*UNHAPPY, ValueError) as error:
+            answer = told({"error": type(error).__name__}, 500)
             log("ERROR", f"{type(error).__name__} while answering a request")
-        self.served[status] = self.served.get(status, 0) + 1
+        self.served[answer.status] = self.served.get(answer.status, 0) + 1
         if (answered := sum(self.served.values())) % TOLD == 0:
             log("INFO", f"{answered} requests answered, {self.misses} campaigns were not in the cache")
-        words = {200: "OK", 404: "Not Found", 503: "Service Unavailable"}.get(status, "Error")
-        head = f"HTTP/1.1 {status} {words}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
-        writer.write(head.encode() + b"Connection: close\r\n\r\n" + body)
-        writer.close()
+        return answer
 
-    async def _route(self, path: str) -> tuple[int, str, bytes]:
+    async def _route(self, path: str) -> Answer:
         if path == "/api/health":
-            status, body = await self.health()
-            return status, _JSON, body
+            return await self.health()
         if path == "/metrics":
-            return 200, _METRICS, self.metrics()
+            return Answer(200, self.metrics(), METRICS)
         if path == "/api/campaigns":
-            return 200, _JSON, await self.campaigns(range(1, 41))
+            return told(await self.campaigns(range(1, 41)))
         if path.startswith("/api/campaigns/"):
-            return 200, _JSON, await self.campaigns([int(path.rpartition("/")[2])])
-        return 404, _JSON, b'{"error": "not found"}'
+            return told(await self.campaigns([int(path.rpartition("/")[2])]))
+        return told({"error": "not found"}, 404)
 
 
 async def main(place: Place) -> None:
     """Serve until ended."""
     application = Application(place)
-    server = await asyncio.start_server(application.answer, "127.0.0.1", place.web)
+    server = await serve(place.web, application.answer)
     log("INFO", f"newsletter-app {VERSION} listening on port {place.web}")
-    async with server, asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group:
         group.create_task(application.leak())
+        group.create_task(application.toil())
         group.create_task(server.serve_forever())
 
 

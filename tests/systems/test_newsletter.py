@@ -22,9 +22,10 @@ import redis
 from systems import control, engines
 from systems.endings import Endings
 from systems.engines import bare, postgres_programs, redis_program
-from systems.newsletter import FAULTS, NEEDS, PORTS, SCRIPT, TOGETHER, profile
+from systems.files import filled
+from systems.newsletter import FAULTS, NEEDS, PORTS, SCRIPT, TOGETHER
+from systems.newsletter.faults import Faults
 from systems.newsletter.place import Place
-from systems.newsletter.traffic import Faults
 from systems.newsletter.world import WORKERS, configuration
 from systems.postgres import _settings, _within_reach
 from systems.stage import Plan, Stage
@@ -60,6 +61,12 @@ class World:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read()
+
+    def reached(self) -> bool:
+        try:
+            return bool(self.get("/api/health"))
+        except OSError:
+            return False
 
     def healthy(self) -> bool:
         return self.get("/api/health")[0] == 200
@@ -130,7 +137,7 @@ def world() -> Iterator[World]:
 
 
 def test_the_profile_has_every_hole_filled(tmp_path: Path) -> None:
-    text = profile(Plan(tmp_path, {name: 4000 + number for number, name in enumerate(PORTS)}, True))
+    text = filled("newsletter", "profile.toml", tmp_path, {name: 4000 + number for number, name in enumerate(PORTS)})
     assert "{folder}" not in text
     assert "_port}" not in text
     assert all(str(4000 + number) in text for number in range(len(PORTS)))
@@ -154,8 +161,8 @@ def test_a_folder_with_a_space_and_a_percent_sign_is_quoted(tmp_path: Path) -> N
 
 
 def test_an_engine_that_is_not_there_is_told_and_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("systems.newsletter.world.redis_program", lambda: None)
-    monkeypatch.setattr("systems.newsletter.world.postgres_programs", lambda: None)
+    monkeypatch.setattr("systems.programs.redis_program", lambda: None)
+    monkeypatch.setattr("systems.programs.postgres_programs", lambda: None)
     text = configuration(Plan(tmp_path, dict.fromkeys(PORTS, 1), False))
     assert "[program:redis]" not in text
     assert "[program:postgres]" not in text
@@ -355,21 +362,6 @@ class TestLife:
 
 @pytest.mark.engine
 class TestFaults:
-    def test_dead_workers_stay_dead_until_somebody_starts_one(self, world: World) -> None:
-        world.stage.fault("dead-worker")
-        until(lambda: not control.running(world.stage.folder, "worker"), 30, "dead workers")
-        told = world.programs()["worker-1"]
-        assert told["statename"] == "EXITED"
-        assert "SIGKILL" in told["spawnerr"] + (world.stage.folder / "supervisord.log").read_text()
-        waiting = world.waiting()
-        until(lambda: world.waiting() > waiting + 10, 20, "e-mails nobody sends")
-        assert not control.running(world.stage.folder, "worker")
-        for number in (1, 2):
-            control.call(world.stage.folder, "startProcess", f"worker:worker-{number}")
-        world.over("dead-worker")
-        until(lambda: world.waiting() < 20, 30, "a drained queue")
-        assert len(control.running(world.stage.folder, "worker")) == 2
-
     def test_a_workers_log_tells_what_it_did_and_how_it_died(self, world: World) -> None:
         path = world.stage.folder / "log" / "worker-1.log"
         before = path.read_text().count("e-mails sent")
@@ -389,35 +381,11 @@ class TestFaults:
         world.stage.heal("dead-worker")
         until(lambda: len(control.running(world.stage.folder, "worker")) == 2, 20, "two workers")
 
-    def test_a_backlog_outgrows_two_workers_and_five_catch_up(self, world: World) -> None:
-        world.stage.fault("queue-backlog")
-        until(lambda: world.waiting() > 20, 30, "the large campaign")
-        before = world.waiting()
-        until(lambda: world.waiting() > before + 120, 12, "20 more e-mails each second")
-        for number in (3, 4, 5):
-            control.call(world.stage.folder, "startProcess", f"worker:worker-{number}")
-        world.over("queue-backlog", 110)
-        assert world.waiting() < 100
-        for number in (3, 4, 5):
-            control.call(world.stage.folder, "stopProcess", f"worker:worker-{number}")
-
     def test_a_healed_backlog_grows_no_more(self, world: World) -> None:
         world.stage.fault("queue-backlog")
         until(lambda: world.waiting() > 60, 20, "a growing queue")
         world.stage.heal("queue-backlog")
         until(lambda: world.waiting() < 20, 60, "a drained queue")
-
-    def test_blocked_sessions_wait_until_the_holder_is_terminated(self, world: World) -> None:
-        world.stage.fault("blocked-sessions")
-        rows = until(lambda: len(found := world.sql(BLOCKED)) >= 3 and found, 20, "blocked sessions")
-        ((holder, name),) = world.sql(
-            "SELECT pid, application_name FROM pg_stat_activity WHERE state = 'idle in transaction' AND pid = ANY(%s)",
-            sorted({pid for _, pids in rows for pid in pids}),
-        )
-        assert name == "newsletter-app"
-        assert world.sql("SELECT pg_terminate_backend(%s)", holder) == [(True,)]
-        world.over("blocked-sessions")
-        assert world.sql(BLOCKED) == []
 
     def test_blocked_sessions_are_those_of_the_pool_and_no_new_ones(self, world: World) -> None:
         sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'newsletter-app'"
@@ -456,11 +424,10 @@ class TestFaults:
             for one in await faults.pool():
                 await one.close()
 
-    @pytest.mark.parametrize("remedy", ["pg_cancel_backend", "pg_terminate_backend"])
-    def test_a_runaway_query_ends_when_it_is_cancelled_or_terminated(self, world: World, remedy: str) -> None:
+    def test_a_runaway_query_ends_when_its_session_is_terminated(self, world: World) -> None:
         world.stage.fault("runaway-query")
         ((pid,),) = until(lambda: world.sql(REPORT), 20, "a runaway query")
-        world.sql(f"SELECT {remedy}(%s)", pid)
+        world.sql("SELECT pg_terminate_backend(%s)", pid)
         world.over("runaway-query")
         until(lambda: not world.sql(REPORT), 30, "no report")
 
@@ -469,14 +436,6 @@ class TestFaults:
         until(lambda: world.sql(REPORT), 20, "a runaway query")
         world.stage.heal("runaway-query")
         until(lambda: not world.sql(REPORT), 30, "no report")
-
-    def test_cache_misses_halve_the_hit_rate_and_a_restart_cures_them(self, world: World) -> None:
-        until(lambda: world.hit_rate() > 0.85, 30, "a warm cache")
-        world.stage.fault("cache-misses")
-        until(lambda: world.hit_rate() < 0.5, 20, "a collapsed hit rate")
-        world.restart("newsletter-app")
-        world.over("cache-misses")
-        until(lambda: world.hit_rate() > 0.85, 30, "a warm cache")
 
     def test_a_leak_grows_and_slows_the_application_and_a_restart_cures_it(self, world: World) -> None:
         before = world.memory()
@@ -489,6 +448,35 @@ class TestFaults:
         until(world.healthy, 20, "a healthy application")
         world.over("memory-leak")
         assert world.memory() < before + 30_000_000
+
+    @pytest.mark.parametrize("fault", ["application-down", "database-down", "redis-down", "lost-storage"])
+    def test_healing_what_makes_the_application_ill_makes_it_well(self, world: World, fault: str) -> None:
+        until(world.healthy, 30, "a healthy application")
+        world.stage.fault(fault)
+        until(lambda: not world.reached() or not world.healthy(), 30, "an application that is ill or gone")
+        world.stage.heal(fault)
+        until(world.healthy, 60, "a healthy application")
+
+    def test_healing_refused_emails_lets_the_same_workers_send_again(self, world: World) -> None:
+        log = world.stage.folder / "log" / "worker-1.log"
+        until(lambda: world.redis.exists("bull:campaign-emails:meta"), 30, "a queue")
+        workers = control.running(world.stage.folder, "worker")
+        refused = log.read_text().count("answered 401")
+        world.stage.fault("refused-emails")
+        until(lambda: log.read_text().count("answered 401") > refused, 30, "an e-mail that is refused")
+        world.stage.heal("refused-emails")
+        sent = log.read_text().count("e-mails sent")
+        until(lambda: log.read_text().count("e-mails sent") > sent, 60, "e-mails that are sent")
+        assert control.running(world.stage.folder, "worker") == workers
+
+    def test_healing_dead_rows_vacuums_and_gives_autovacuum_its_table_back(self, world: World) -> None:
+        dead = "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'email_events'"
+        off = "SELECT 1 FROM pg_class WHERE relname = 'email_events' AND reloptions::text ~ 'autovacuum'"
+        world.stage.fault("dead-rows")
+        until(lambda: world.sql(dead)[0][0] > 60_000, 60, "dead rows")
+        assert world.sql(off)
+        world.stage.heal("dead-rows")
+        until(lambda: world.sql(dead)[0][0] < 20_000 and not world.sql(off), 60, "a table that was vacuumed")
 
     def test_an_unknown_fault_is_refused(self, world: World) -> None:
         with pytest.raises(KeyError):

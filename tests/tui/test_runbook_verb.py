@@ -82,6 +82,32 @@ def test_lint_names_the_line_and_leaves_with_1(file: Path) -> None:
     assert f"{file}:22: it takes away what can't be had back" in done.output
 
 
+FENCE = "# A\n\n## Do\n\n```bash\n{}\n```\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "mended"),
+    [
+        ("df -h\ncurl -f http://127.0.0.1/health\npsql -c 'SELECT pg_cancel_backend(<pid>)'", True),
+        ("redis-cli llen bull:mail:waiting", False),
+        ("redis-cli config set maxmemory 12mb", False),
+        ("# Until the next restart, and not on managed services\nredis-cli config set maxmemory 12mb", True),
+        ("docker compose restart api", False),
+        ("# Restart the api with docker compose\ndocker compose restart api", False),
+        ("# It keeps its environment: only recreate would apply a changed one\ndocker compose restart api", True),
+    ],
+)
+def test_what_is_taken_care_of_or_told_beside_the_line_is_not_worth_mending(
+    tmp_path: Path, lines: str, mended: bool
+) -> None:
+    """What is done as it was meant, and can't be written better; or what the author says in words of their own."""
+    file = tmp_path / "a.md"
+    file.write_text(FENCE.format(lines))
+    done = opsroom("lint", file)
+    assert (done.exit_code == 0) == mended, done.output
+    assert "! " in opsroom("show", file).output, "who reads the step is told in any case"
+
+
 def test_a_folder_is_read_whole_and_a_clean_one_leaves_with_0(tmp_path: Path, file: Path) -> None:
     clean = tmp_path / "clean"
     clean.mkdir()
