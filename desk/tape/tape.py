@@ -257,6 +257,13 @@ class Tape:
             pages, free, page = (self._db.execute(f"PRAGMA {what}").fetchone()[0] for what in asked)
         return int((pages - free) * page)
 
+    def copy(self, to: Path) -> None:
+        """Write all of it as it stands into an empty file, while others go on writing here. Raises `TapeError`."""
+        try:
+            self._db.execute("VACUUM INTO ?", (str(to),))
+        except sqlite3.Error as error:
+            raise keep.trouble(TapeError, self.path.name, "copied", error) from None
+
     def trim(self, before: datetime | None = None) -> int:
         """Let what is older than `before` go, and the oldest stretches while the file is over its size.
 

@@ -26,7 +26,9 @@ PAGES: Final = 200
 """Pages of one list at most."""
 _PATIENCE: Final = 20.0
 """Seconds a call waits for its turn in the account's bucket."""
-_READS: Final = re.compile(r"(?:describe|list|get|head|batch_get|filter|lookup|select|simulate)_[a-z0-9_]+")
+_READS: Final = re.compile(
+    r"(?:describe|list|get|head|batch_get|filter|lookup|select|simulate)_[a-z0-9_]+|download_db_log_file_portion"
+)
 _NOT_READS: Final = frozenset({"get_federation_token", "get_session_token"})
 
 

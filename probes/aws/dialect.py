@@ -121,6 +121,10 @@ def _special(said: Said) -> Meaning | None:
             return _update_service(said)
         case "rds", "modify-db-instance" | "modify-db-cluster":
             return _modify_db(said)
+        case "elasticache", "modify-cache-parameter-group":
+            words = " ".join(said.flags.get("parameter-name-values", ()))
+            sort = Sort.ACTION if "maxmemory-policy" in words else Sort.SHELL
+            return _native(said, sort, Verb.MAINTENANCE, Danger.DISRUPTIVE)
         case "s3", _:
             return _files(said)
         case "s3api", "get-object":

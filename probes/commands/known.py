@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from probes.base import Danger
-from probes.commands.settings import program_name, shell_text
+from probes.commands.settings import shell_text
+from probes.exec.template import program_name
 
 _RUNNERS: Final = frozenset({"npm", "pnpm", "yarn", "bun"})
 _LARGEST: Final = 1 << 20

@@ -13,19 +13,11 @@ from typing import ClassVar, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from probes.base import Danger, Requirement, Secret, Settings
+from probes.exec import template
+from probes.exec.template import SHELLS, program_name
 
 NAME: Final = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
 _PARAMETER: Final = r"^[a-z][a-z0-9_]{0,29}$"
-SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "fish"})
-_INTERPRETERS: Final = SHELLS | {
-    "python", "node", "nodejs", "bun", "perl", "ruby", "php", "lua", "Rscript", "pwsh", "psql", "mysql", "mariadb",
-    "mongo", "mongosh", "clickhouse-client", "su", "runuser", "script",
-}  # fmt: skip
-"""Programs that run a text given after -c, -e and the like."""
-_CODE: Final = re.compile(r"-[A-Za-z]*[cer]|-[Cc]ommand|--(?:eval|command|execute|exec|print|query)")
-_REMOTE: Final = frozenset({"ssh", "rsh", "mosh", "pdsh", "parallel", "eval", "watch", "sqlite", "duckdb"})
-"""Programs that put their arguments together again into a text for a shell, or take any of them for a program."""
-_HOLE: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _NEED: Final = re.compile(
     r"\s*(?P<target>[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)?)\s+(?P<gauge>[a-z][a-z0-9_]*)(?:\{(?P<labels>[^{}]*)\})?"
     r"\s*(?P<op><=|>=)\s*(?P<limit>\d+(?:\.\d+)?)\s*"
@@ -102,31 +94,10 @@ class Run(BaseModel):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        for name in self.parameters:
-            if "{" + name + "}" not in self.argv:
-                raise ValueError(f"parameter {name} is not used: an argument must be exactly {{{name}}}")
-        for at, word in enumerate(self.argv):
-            for name in _HOLE.findall(word):
-                self._hole(at, word, name)
+        template.check(self.argv, list(self.parameters))
         if self.reads and (self.parameters or self.needs or not self.production):
             raise ValueError("what only reads takes no parameters, needs nothing and may run in production")
         return self
-
-    def _hole(self, at: int, word: str, name: str) -> None:
-        """A place for a parameter must be an argument of its own, and never a text that something runs."""
-        if name not in self.parameters:
-            if word == "{" + name + "}":
-                raise ValueError(f"{word} stands for a parameter that is not among parameters")
-            return
-        if word != "{" + name + "}":
-            raise ValueError(f"{{{name}}} must be an argument of its own, not a part of one")
-        before = [program_name(one) for one in self.argv[:at]]
-        if at == 0:
-            raise ValueError("the program itself can be no parameter")
-        if any(one in _REMOTE for one in before):
-            raise ValueError(f"{{{name}}} would get into a text that is run: {' '.join(before)}")
-        if _INTERPRETERS & set(before) and _CODE.fullmatch(self.argv[at - 1]):
-            raise ValueError(f"{{{name}}} would be run as a program text after {self.argv[at - 1]}")
 
 
 class CommandsSettings(Settings):
@@ -154,15 +125,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         return re.compile(pattern)
     except (re.error, OverflowError, RecursionError):
         raise ValueError("holds a pattern that is no regular expression") from None
-
-
-def program_name(word: str) -> str:
-    """A program's name without folder and version.
-
-    >>> program_name("/usr/bin/python3.11"), program_name("bash")
-    ('python', 'bash')
-    """
-    return re.sub(r"[\d.]+$", "", word.rpartition("/")[2])
 
 
 def shell_text(argv: Sequence[str]) -> str:

@@ -35,18 +35,19 @@ from probes.base import (
     Target,
     Verdict,
 )
-from probes.docker import act_pull, commands, plans, rights, truth
+from probes.docker import act_limits, act_pull, commands, plans, rights, truth
 from probes.docker.act_compose import LOOK, ON_SERVICES, ComposeActs, refused_now
 from probes.docker.act_once import ActingApi
 from probes.docker.act_prune import CARE, PRUNE, REMOVE_IMAGE, REMOVE_VOLUME, Housekeeping, is_image
 from probes.docker.deploys import DEPLOY, PULL, ROLL_BACK
 from probes.docker.engine import DEFAULT_URL, chosen_url, said_by, tls_folder
 from probes.docker.facts import Container, DockerFacts, Service
+from probes.docker.limits import LIMIT
 from probes.docker.plans import RECREATE, RESTART, SCALE, START, STOP, ServiceSight
 from probes.docker.settings import DockerSettings
 from probes.docker.sight import Scene, Seen, all_seen, meant, scene, seen
 
-ACTIONS: Final = (*plans.ACTIONS, PULL, DEPLOY, ROLL_BACK, *CARE)
+ACTIONS: Final = (*plans.ACTIONS, LIMIT, PULL, DEPLOY, ROLL_BACK, *CARE)
 _DONE: Final = {RESTART.name: "restarted", STOP.name: "stopped", START.name: "started"}
 _IN_SERVICES: Final = (*ON_SERVICES, PULL)
 _AT_ONCE: Final = 3
@@ -83,6 +84,7 @@ class DockerActuator(Actuator[DockerFacts]):
         if not found or len(found) < len(things):
             return ()
         offers = [Offer(action, _refused(action, found)) for action in (RESTART, STOP, START)]
+        offers += [Offer(LIMIT, _refused(LIMIT, found))] if not any(isinstance(one, Service) for one in found) else []
         if self._tunnel is None and all(isinstance(thing, Service) for thing in found):
             offers += [Offer(RECREATE), Offer(DEPLOY), Offer(PULL)]
             offers += [Offer(SCALE), Offer(ROLL_BACK)] if len(found) == 1 else []
@@ -119,6 +121,8 @@ class DockerActuator(Actuator[DockerFacts]):
             if action.name in _CARE:
                 return await self._care.plan(api, action, request, there)
             things = [self._thing(subject, there) for subject in request.subjects]
+            if action is LIMIT:
+                return await act_limits.plan(api, request, there, things, self.target.name, self.context)
             if action not in _IN_SERVICES:
                 return await self._container_plan(api, action, request, there, things)
             sights = await self._sights(api, there, things or list(_in_order(there)))
@@ -131,10 +135,12 @@ class DockerActuator(Actuator[DockerFacts]):
         async with self._engine(None) as api:
             if plan.action.name in commands.VERBS:
                 return await self._post(api, plan, subject, sending)
-            if plan.action.name not in _CARE and plan.action.name != PULL.name:
+            if plan.action.name not in (*_CARE, PULL.name, LIMIT.name):
                 return await self._compose.do(api, plan, subject, act, sending)
             async with asyncio.timeout(LOOK):
                 there = await self._scene(api)
+            if plan.action.name == LIMIT.name:
+                return await act_limits.do(api, plan, subject, there, sending)
             if plan.action.name in _CARE:
                 return await self._care.do(api, plan, subject, there, sending)
             return await act_pull.do(api, plan, subject, act, sending, there.engine, self.context.state)
@@ -148,6 +154,8 @@ class DockerActuator(Actuator[DockerFacts]):
                 raise ProbeError(Cause.GONE, f"another Engine answers now: {there.engine}")
             if name in _CARE:
                 return await self._care.verify(api, plan, subject, outcome, there, after)
+            if name == LIMIT.name:
+                return await act_limits.verify(api, plan, subject, there, after)
             if name == PULL.name:
                 return await act_pull.verify(api, subject, outcome, self.context.state, after)
             if name in commands.VERBS:

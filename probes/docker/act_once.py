@@ -40,6 +40,12 @@ class ActingApi(EngineApi):
             raise ProbeError(Cause.INTERNAL, "only whole ids are acted on")
         return await self._calls.run(self._send("POST", f"/containers/{id}/{verb}", sending, within))
 
+    async def update(self, id: str, body: Mapping[str, int], sending: Sending, within: float) -> tuple[int, bytes]:
+        """Change what a container may use, while it runs."""
+        if not ID.fullmatch(id) or not body or not body.keys() <= {"Memory", "MemorySwap", "NanoCpus"}:
+            raise ProbeError(Cause.INTERNAL, "only limits of whole ids are changed")
+        return await self._calls.run(self._send("POST", f"/containers/{id}/update", sending, within, None, body))
+
     async def tag(self, image: str, name: str, tag: str, sending: Sending, within: float) -> tuple[int, bytes]:
         """Give an image one more name; whatever had that name loses it."""
         if not IMAGE_ID.fullmatch(image):
@@ -74,7 +80,13 @@ class ActingApi(EngineApi):
         return await self._calls.run(started())
 
     async def _send(
-        self, method: str, path: str, sending: Sending, within: float, query: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        sending: Sending,
+        within: float,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, int] | None = None,
     ) -> tuple[int, bytes]:
         await load("httpx")
         import httpx
@@ -96,6 +108,7 @@ class ActingApi(EngineApi):
                 method,
                 self.prefix + path,
                 params=query,
+                json=body,
                 timeout=httpx.Timeout(self._timeout, read=within),
                 extensions={"trace": traced},
                 follow_redirects=False,

@@ -15,6 +15,7 @@ from typing import Final
 
 from probes.base import BadUrl, CommandLine, Recognised, Request, parse_url, quoted, said_over_ssh
 from probes.docker import commands_care as care
+from probes.docker import limits
 from probes.docker.engine import DEFAULT_URL, SCHEMES
 from probes.docker.parse import ID
 
@@ -76,6 +77,8 @@ def render(request: Request, project: str | None) -> str:
     """The lines a person would type for a request on a target that shows `project`, or all."""
     if request.action in care.ACTS:
         return care.render(request)
+    if request.action == limits.LIMIT.name:
+        return limits.render(request)
     if not request.subjects:
         return _line(request, project or "", [])
     groups = groupby(request.subjects, lambda one: _where(one, project))
@@ -113,7 +116,7 @@ def recognise(line: CommandLine, project: str | None, url: str | None) -> Recogn
         if found is not None and old:
             found = Recognised(found.request, "; ".join(filter(None, [found.warning, _VERSION_1])))
     else:
-        found = None if named else care.recognise(words) or _container(words)
+        found = None if named else care.recognise(words) or limits.recognise(words) or _container(words)
     return found if all(_is_here(host, url) for host in hosts) else None
 
 

@@ -49,11 +49,11 @@ RULES: Final = (
     ),
     Rule(
         name="unhealthy", gauge="unhealthy", op=">", threshold=0, severity=Severity.CRITICAL,
-        say="{service}: {value} of {running} running are unhealthy, {check_failures} checks failed in a row",
+        say="{service}: {value} of {running} running unhealthy, {check_failures:failed check} in a row",
     ),
     Rule(
         name="restarted", gauge="restarts_recent", op=">", threshold=0, severity=Severity.NOTICE,
-        say="{service}: restarted itself in the last 10 min ({value} times)",
+        say="{service}: restarted itself {value:time} in the last 10 min",
     ),
     Rule(
         name="restart-loop", gauge="restarts_recent", op=">=", threshold=LOOP, severity=Severity.CRITICAL,

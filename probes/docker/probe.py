@@ -160,8 +160,8 @@ class DockerProbe(Probe[DockerFacts]):
     def looks(self) -> tuple[Look, ...]:
         """Log, processes, disk use, images."""
         return (
-            Look("logs", "log of the service or container", follow=True),
-            Look("top", "processes of the container"),
+            Look("logs", "log of the service or container", follow=True, evidence=True),
+            Look("top", "processes of the container", evidence=True),
             Look("df", "disk used by images, containers, volumes"),
             Look("deploys", "images it runs and ran"),
         )

@@ -30,7 +30,7 @@ def hindrance(action: str, session: Session) -> str:
     if str(session.application).startswith("opsroom/"):
         return "Opsroom itself"
     if action == "cancel" and not session.active:
-        return "it runs no query: a cancel changes nothing, terminate ends it"
+        return "it runs no query: a cancel changes nothing; ending the session does"
     return ""
 
 

@@ -55,6 +55,7 @@ from probes.redis.act_plans import (
     amount,
     database_of,
     drops_at_once,
+    drops_soon,
     lasting,
     pattern_fault,
     policy_fault,
@@ -275,9 +276,9 @@ class RedisActuator(Actuator[RedisFacts]):
             felt.append(SafeText("nothing as long as there is no memory limit (maxmemory 0)"))
         elif policy == "noeviction":
             felt.append(SafeText(f"writes are refused once {size(here.limit)} are full; {size(here.used)} are in use"))
-        elif full := drops_at_once(policy, here):
+        elif full := drops_soon(policy, here):
             felt.append(SafeText(full))
-        danger = Danger.DESTRUCTIVE if drops_at_once(policy, here) else plan.danger
+        danger = Danger.DESTRUCTIVE if drops_soon(policy, here) else plan.danger
         undo = SafeText(f"set it back to {here.policy}", 80)
         return replace(plan, subjects=(subject,), felt=tuple(felt), undo=undo, notes=(lasting(here),), danger=danger)
 

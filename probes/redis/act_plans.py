@@ -103,10 +103,26 @@ def lasting(here: Here) -> SafeText:
     )
 
 
+NEARLY: Final = 0.9
+"""Share of the limit from which memory may be full by the time that somebody has confirmed: it swings while a server
+works. What is planned from there on is planned as if it were."""
+
+
 def drops_at_once(policy: str, here: Here) -> str:
     """What a policy takes away as soon as it is set; empty when nothing."""
-    full = bool(here.limit) and (here.used or 0.0) >= (here.limit or 0.0)
-    return "memory is full: keys are dropped at once" if full and policy != "noeviction" else ""
+    return "memory is full: keys are dropped at once" if _full(here) and policy != "noeviction" else ""
+
+
+def drops_soon(policy: str, here: Here) -> str:
+    """The same, or what it takes away with the next writes."""
+    if policy == "noeviction" or not _full(here, NEARLY):
+        return ""
+    soon = f"memory is all but full, {size(here.used)} of {size(here.limit)}: keys are dropped with the next writes"
+    return drops_at_once(policy, here) or soon
+
+
+def _full(here: Here, share: float = 1.0) -> bool:
+    return bool(here.limit) and (here.used or 0.0) >= share * (here.limit or 0.0)
 
 
 def policy_fault(policy: str, queues: Queues) -> str:

@@ -33,11 +33,11 @@ RULES: Final = (
     ),
     Rule(
         name="unhealthy-targets", gauge="unhealthy", op=">", threshold=0, severity=Severity.WARNING, consecutive=2,
-        missing=Missing.CLEAR, say="{group}: {value} targets unhealthy, {why}",
+        missing=Missing.CLEAR, say="{group}: {value:unhealthy target}, {why}",
     ),
     Rule(
         name="slow", gauge="response_seconds", op=">", threshold=SLOW, severity=Severity.WARNING, hold=60,
-        missing=Missing.CLEAR, say="{group}: targets take {value} to answer, more than {limit}",
+        missing=Missing.CLEAR, say="{group}: targets take {value} to answer, limit {limit}",
     ),
     Rule(
         name="balancer-errors", gauge="balancer_errors", op=">", threshold=0, severity=Severity.WARNING,

@@ -35,7 +35,7 @@ RULES: Final = (
         threshold=1.0,
         severity=Severity.WARNING,
         missing=Missing.KEEP,
-        say="{pattern}: found {matches} times in {matches_window_seconds}, its limit is {matches_limit}",
+        say="{pattern}: found {matches:time} in {matches_window_seconds}, its limit is {matches_limit}",
     ),
     Rule(
         name="silent",

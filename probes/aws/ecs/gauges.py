@@ -50,7 +50,7 @@ SPECS: Final = (
 RULES: Final = (
     Rule(
         name="down", gauge="down", op=">", threshold=0, severity=Severity.CRITICAL, consecutive=2,
-        say="{service}: none of {value} tasks running",
+        say="{service}: no task is running, {value} wanted",
     ),
     Rule(
         name="short", gauge="short", op=">", threshold=0, severity=Severity.WARNING, hold=SHORT,
@@ -70,7 +70,7 @@ RULES: Final = (
     ),
     Rule(
         name="out-of-memory", gauge="out_of_memory", op=">", threshold=0, severity=Severity.CRITICAL,
-        say="{service}: {value} tasks killed in 10 min (exit code 137 or OutOfMemoryError), likely out of memory",
+        say="{service}: {value:task} killed in 10 min (exit code 137 or OutOfMemoryError), likely out of memory",
     ),
     Rule(
         name="no-healthy-target", gauge="targetless", op=">", threshold=0, severity=Severity.CRITICAL,
@@ -78,7 +78,7 @@ RULES: Final = (
     ),
     Rule(
         name="unhealthy-targets", gauge="targets_unhealthy", op=">", threshold=0, severity=Severity.WARNING,
-        missing=Missing.CLEAR, say="{service}: {value} targets unhealthy, {why}",
+        missing=Missing.CLEAR, say="{service}: {value:unhealthy target}, {why}",
     ),
     Rule(
         name="beyond-bounds", gauge="beyond_bounds", op=">", threshold=0, severity=Severity.WARNING,

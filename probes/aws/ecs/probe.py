@@ -98,9 +98,9 @@ class EcsProbe(Probe[EcsFacts]):
     def looks(self) -> tuple[Look, ...]:
         """Log, events, one task."""
         return (
-            Look("logs", "log of the service or task", follow=True),
-            Look("events", "what the service says of itself"),
-            Look("task", "all about the task"),
+            Look("logs", "log of the service or task", follow=True, evidence=True),
+            Look("events", "what the service says of itself", evidence=True),
+            Look("task", "all about the task", evidence=True),
         )
 
     async def look(self, name: str, subject: str) -> Sheet:

@@ -1,4 +1,5 @@
-"""Reboots nodes, fails shards over, changes node types of managed caches: one call to ElastiCache each.
+"""Reboots nodes, fails shards over, changes node types and eviction policies of managed caches: one call to ElastiCache
+each.
 
 ElastiCache takes names, not identities, so a cache is looked at directly before. Nothing is ever deleted or flushed.
 """
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 from probes.aws.act_once import send
 from probes.aws.calls import Calls, Refused
-from probes.aws.elasticache import commands, plans, truth
+from probes.aws.elasticache import commands, plans, policies, truth
 from probes.aws.elasticache.facts import CacheEvent, ElastiCacheFacts
 from probes.aws.elasticache.plans import FAILOVER, REBOOT, RESIZE
 from probes.aws.elasticache.read import events_of
@@ -49,11 +50,12 @@ _NEEDED: Final = {
     "elasticache:TestFailover": "fail over",
     "elasticache:ModifyReplicationGroup": "change the node type of groups",
     "elasticache:ModifyCacheCluster": "change the node type of clusters",
+    "elasticache:ModifyCacheParameterGroup": "set the eviction policy of parameter groups",
 }
 
 
 class ElastiCacheActuator(Actuator[ElastiCacheFacts]):
-    """The caches of one target. A subject is cluster/NAME/NODE or group/NAME/SHARD."""
+    """The caches of one target. A subject is cluster/NAME/NODE, group/NAME/SHARD or parameters/GROUP."""
 
     kind = "elasticache"
     actions = plans.ACTIONS
@@ -66,20 +68,25 @@ class ElastiCacheActuator(Actuator[ElastiCacheFacts]):
         self._paced = Paced(context.monotonic)
 
     def offers(self, facts: ElastiCacheFacts, subjects: Sequence[str]) -> Sequence[Offer]:
-        """Reboot and resize for a node, failover and resize for a shard, each with why it can't be done now."""
+        """What there is for a node, a shard or a parameter group, each with why it can't be done now."""
         if len(subjects) != 1:
             return ()
         for node in facts.nodes:
             if node.key == subjects[0]:
-                return tuple(Offer(action, plans.node_hindrance(action, node)) for action in self.actions)
+                return tuple(Offer(action, plans.node_hindrance(action, node)) for action in plans.OF_NODES)
         for group in facts.groups:
             for shard in group.shards:
                 if group.key(shard) == subjects[0]:
-                    return tuple(Offer(one, plans.shard_hindrance(one, group, shard)) for one in self.actions)
+                    return tuple(Offer(one, plans.shard_hindrance(one, group, shard)) for one in plans.OF_NODES)
+        for one in facts.policies:
+            if policies.key_of(one.group) == subjects[0]:
+                return (Offer(policies.POLICY, policies.hindrance(str(one.group))),)
         return ()
 
     async def choices(self, action: str, subjects: Sequence[str]) -> Sequence[Choice]:
-        """The node types AWS allows for it: bigger ones first."""
+        """The node types AWS allows for it, bigger ones first; the policies there are."""
+        if action == policies.POLICY.name and len(subjects) == 1:
+            return policies.choices((await policies.look(self._calls, policies.group_of(subjects[0]))).policy)
         if action != RESIZE.name or len(subjects) != 1:
             return ()
         up, down = await self._allowed(subjects[0])
@@ -99,11 +106,13 @@ class ElastiCacheActuator(Actuator[ElastiCacheFacts]):
     async def plan(self, request: Request) -> Plan:
         """Look at the cache afresh."""
         action = next((one for one in self.actions if one.name == request.action), None)
-        if action is None or request.number is not None or (action is RESIZE) != bool(request.word):
+        if action is None or request.number is not None or (action.word is not None) != bool(request.word):
             raise ProbeError(Cause.MISSING, "elasticache has no such act")
         if len(request.subjects) != 1:
-            raise ProbeError(Cause.MISSING, "name one node or one shard")
+            raise ProbeError(Cause.MISSING, "name one node, one shard or one parameter group")
         (key,) = request.subjects
+        if action is policies.POLICY:
+            return await self._policy_plan(request, key)
         there = await sight(self._calls, key)
         if action is REBOOT:
             there = await self._with_connections(there)
@@ -124,6 +133,28 @@ class ElastiCacheActuator(Actuator[ElastiCacheFacts]):
             notes=tuple(map(SafeText, plans.notes(action, there, request.word, smaller, allowed is not None))),
             answers=3 * self.settings.timeout,
             settles=plans.SETTLES[action.name],
+        )
+
+    async def _policy_plan(self, request: Request, key: str) -> Plan:
+        word = request.word
+        if word not in policies.POLICIES:
+            raise ProbeError(Cause.MISSING, f"there is no policy {SafeText(word, 40)}")
+        there = await policies.look(self._calls, policies.group_of(key))
+        return Plan(
+            target=self.target.name,
+            kind=self.kind,
+            action=policies.POLICY,
+            request=request,
+            place=there.whose.place,
+            pin=there.pin,
+            subjects=(policies.subject(there, word),),
+            command=(commands.render(request, self.settings),),
+            looked_at=self.context.now(),
+            danger=policies.danger(there, word),
+            undo=SafeText(f"set it back to {there.policy}" if there.policy else ""),
+            notes=tuple(map(SafeText, policies.notes(there, word))),
+            answers=3 * self.settings.timeout,
+            settles=plans.SETTLES[policies.POLICY.name],
         )
 
     async def _types(self, action: Action, there: Sight, key: str) -> tuple[list[str] | None, list[str]]:
@@ -154,12 +185,19 @@ class ElastiCacheActuator(Actuator[ElastiCacheFacts]):
     async def carry_out(self, plan: Plan, subject: Subject, act: str, sending: Sending) -> Outcome:
         """Look once more, then send the one call."""
         del act  # ElastiCache's calls have no place for it
-        there = await sight_if_there(self._calls, subject.key)
+        there: Sight | policies.ParameterGroup | None
+        if plan.action.name == policies.POLICY.name:
+            there = await policies.look_if_there(self._calls, policies.group_of(subject.key))
+        else:
+            there = await sight_if_there(self._calls, subject.key)
         if there is None:
             return _changed("it is gone")
         if there.pin != plan.pin:
             return _changed(f"it is {there.arn or 'another one'} now")
-        now = plans.subject(plan.action, there, subject.key, plan.request.word, None)
+        if isinstance(there, Sight):
+            now = plans.subject(plan.action, there, subject.key, plan.request.word, None)
+        else:
+            now = policies.subject(there, plan.request.word)
         if now.identity != subject.identity:
             then = dict(subject.identity)
             pairs = [(name, then.get(name, ""), value) for name, value in now.identity]
@@ -178,6 +216,8 @@ class ElastiCacheActuator(Actuator[ElastiCacheFacts]):
             return await send(self._calls, sending, "elasticache", "reboot_cache_cluster", **parameters)
         if plan.action.name == FAILOVER.name:
             return await send(self._calls, sending, "elasticache", "test_failover", **parameters)
+        if plan.action.name == policies.POLICY.name:
+            return await send(self._calls, sending, "elasticache", "modify_cache_parameter_group", **parameters)
         if "ReplicationGroupId" in parameters:
             return await send(self._calls, sending, "elasticache", "modify_replication_group", **parameters)
         return await send(self._calls, sending, "elasticache", "modify_cache_cluster", **parameters)
@@ -195,6 +235,9 @@ class ElastiCacheActuator(Actuator[ElastiCacheFacts]):
         whose = await self._calls.whose()
         if not set(whose.pin) <= set(plan.pin):
             return Verdict(Truth.UNKNOWN, SafeText("the login is of another account or region now"))
+        if plan.action.name == policies.POLICY.name:
+            group = await policies.look_if_there(self._calls, policies.group_of(subject.key))
+            return policies.verdict(group, plan.request.word, outcome, after)
         there = await sight_if_there(self._calls, subject.key)
         if there is not None and there.pin != plan.pin:
             return Verdict(Truth.REFUTED, SafeText("another cache has its name now"))
@@ -256,5 +299,6 @@ def _accepted(plan: Plan, answer: dict[str, Any]) -> Outcome:
         REBOOT.name: "ElastiCache reboots it",
         FAILOVER.name: "ElastiCache has begun the failover",
         RESIZE.name: f"ElastiCache changes it to {plan.request.word}",
+        policies.POLICY.name: f"ElastiCache takes {plan.request.word} over",
     }[plan.action.name]
     return Outcome(Result.DONE, SafeText(words), (("status", status),))

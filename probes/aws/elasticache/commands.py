@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from probes.aws.elasticache import policies
 from probes.aws.elasticache.settings import ElastiCacheSettings
 from probes.aws.line import AwsLine, flags_of, read_line, write_line
 from probes.base import CommandLine, Recognised, Request
@@ -20,6 +21,7 @@ _VERBS: Final = {
     "failover": "test-failover",
     "cluster": "modify-cache-cluster",
     "group": "modify-replication-group",
+    "policy": "modify-cache-parameter-group",
 }
 _AT_ONCE: Final = "As written it waits for the maintenance window; here it is done at once."
 _LOST: Final = "Rebooting a node loses all that is cached in it."
@@ -45,6 +47,8 @@ def line_of(action: str, parameters: dict[str, Any], settings: ElastiCacheSettin
 
 def parameters(action: str, subject: str, word: str = "") -> dict[str, Any]:
     """Of the one call an act makes."""
+    if action == policies.POLICY.name:
+        return policies.parameters(policies.group_of(subject) or subject, word)
     sort, name, number = parts(subject) or ("cluster", subject, "")
     if action == "reboot":
         return {"CacheClusterId": name, "CacheNodeIdsToReboot": [number]}
@@ -74,6 +78,8 @@ def recognise(line: CommandLine, settings: ElastiCacheSettings) -> Recognised | 
             return _resize(read, "cluster", "cache-cluster-id")
         case "modify-replication-group":
             return _resize(read, "group", "replication-group-id")
+        case "modify-cache-parameter-group":
+            return policies.recognise(read)
     return None
 
 

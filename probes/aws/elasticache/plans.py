@@ -8,6 +8,8 @@ from typing import Final
 
 from probes.aws.elasticache.commands import NODE_TYPE
 from probes.aws.elasticache.facts import CacheGroup, CacheNode, Shard
+from probes.aws.elasticache.policies import POLICY
+from probes.aws.elasticache.policies import SETTLES as POLICY_SETTLES
 from probes.aws.elasticache.sight import Sight
 from probes.base import Action, Danger, SafeText, Subject, Word
 
@@ -35,9 +37,10 @@ RESIZE: Final = Action(
     many=False,
     grave=True,
 )
-ACTIONS: Final = (REBOOT, FAILOVER, RESIZE)
+OF_NODES: Final = (REBOOT, FAILOVER, RESIZE)
+ACTIONS: Final = (*OF_NODES, POLICY)
 
-SETTLES: Final = {"reboot": 900.0, "failover": 1200.0, "resize": 5400.0}
+SETTLES: Final = {"reboot": 900.0, "failover": 1200.0, "resize": 5400.0, "policy": POLICY_SETTLES}
 """Seconds AWS may need."""
 
 

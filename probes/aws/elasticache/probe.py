@@ -13,8 +13,8 @@ from probes.aws.values import tables
 from probes.base import Cause, Context, Look, Probe, ProbeError, SafeText, Settings, Sheet, Snapshot, Target
 
 _LINES: Final = 1000
-_EVENTS: Final = Look("events", "events of the last 14 days")
-_PARAMETERS: Final = Look("parameters", "parameters that differ from the default, and those of memory")
+_EVENTS: Final = Look("events", "events of the last 14 days", evidence=True)
+_PARAMETERS: Final = Look("parameters", "parameters that differ from the default, and those of memory", evidence=True)
 
 
 class ElastiCacheProbe(Probe[ElastiCacheFacts]):

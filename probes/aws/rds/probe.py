@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import ClassVar, Final
 
 from probes.aws.calls import Calls
-from probes.aws.rds import parse
+from probes.aws.rds import logs, parse
 from probes.aws.rds.facts import Cluster, Event, Instance, RdsFacts, Snapshots, StoredSnapshot
 from probes.aws.rds.gauges import RULES, SPECS, measured
 from probes.aws.rds.read import CAP, Reader, events_of
@@ -17,8 +17,9 @@ from probes.base import Cause, Context, Gap, Look, Probe, ProbeError, SafeText, 
 
 SHOWN: Final = 500
 """Snapshots of a reading that are kept one by one."""
-_LINES: Final = 1000
-_EVENTS: Final = Look("events", "events of the last 14 days")
+_LINES: Final = 3000
+_EVENTS: Final = Look("events", "events of the last 14 days", evidence=True)
+_LOGS: Final = Look("logs", "newest lines of its log files", evidence=True)
 _SNAPSHOTS: Final = Look("snapshots", "all snapshots")
 _MAINTENANCE: Final = Look("maintenance", "pending maintenance")
 _REACH: Final = Look("reach", "who reaches its port")
@@ -85,8 +86,8 @@ class RdsProbe(Probe[RdsFacts]):
         )
 
     def looks(self) -> tuple[Look, ...]:
-        """Events, snapshots, maintenance, reachability of one database."""
-        return (_EVENTS, _SNAPSHOTS, _MAINTENANCE, _REACH)
+        """Events, log files, snapshots, maintenance, reachability of one database."""
+        return (_EVENTS, _LOGS, _SNAPSHOTS, _MAINTENANCE, _REACH)
 
     async def look(self, name: str, subject: str) -> Sheet:
         """Ask afresh about one database, by its name."""
@@ -94,6 +95,8 @@ class RdsProbe(Probe[RdsFacts]):
         if name == _EVENTS.name:
             found = await events_of(self._calls, 14 * 24)
             return _sheet(_EVENTS.title, [_told(one) for one in found if subject in ("", str(one.source))])
+        if name == _LOGS.name:
+            return _sheet(_LOGS.title, await logs.newest(self._calls, subject))
         if name == _SNAPSHOTS.name:
             return _sheet(_SNAPSHOTS.title, await self._stored(subject))
         if name == _MAINTENANCE.name:

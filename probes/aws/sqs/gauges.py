@@ -44,7 +44,7 @@ RULES: Final = (
     ),
     Rule(
         name="dead-letters", gauge="dead_letters", op=">", threshold=0, severity=Severity.WARNING,
-        say="{queue}: ~{value} dead letters",
+        say="{queue}: ~{value:dead letter}",
     ),
     Rule(
         name="dead-letters-growing", gauge="dead_letters_per_minute", op=">", threshold=0.9, severity=Severity.CRITICAL,

@@ -14,7 +14,7 @@ from probes.postgres.questions import question
 
 LOOKS: Final = (
     Look("columns", "column statistics"),
-    Look("settings", "settings that last"),
+    Look("settings", "settings that last", evidence=True),
     Look("roles", "roles and what they may"),
     Look("explain", "plan of a statement, estimated, not run"),
 )

@@ -65,6 +65,8 @@ class SavedQuery:
     sql: SafeText = SafeText()
     """The query without its literals."""
     notes: tuple[SafeText, ...] = ()
+    key: tuple[str, ...] = ()
+    """Columns that tell a row from all others, where something can be done for one."""
 
     @property
     def change(self) -> float | None:

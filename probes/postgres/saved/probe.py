@@ -266,6 +266,7 @@ def blank(name: str, query: QuerySettings) -> SavedQuery:
         when=query.when,
         lasts=query.lasts,
         sql=SafeText(without_literals(query.sql), 2000),
+        key=query.act.key if query.act is not None else (),
     )
 
 
@@ -341,7 +342,8 @@ def sheet(fact: SavedQuery) -> Sheet:
     if fact.why and not fact.table:
         return Sheet(fact.title, (SafeText(fact.why), SafeText(fact.hint)))
     more = 1 if fact.cut else 0
-    head = [SafeText(f"{fact.count} rows" + (", and there are more" if more else "")), SafeText()]
+    rows = "1 row" if fact.count == 1 else f"{fact.count} rows"
+    head = [SafeText(rows + (", and there are more" if more else "")), SafeText()]
     return Sheet(fact.title, (*head, *fact.lines()), 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Final, Literal, Self
 
@@ -19,6 +20,7 @@ from pydantic import (
 )
 
 from probes.base import Referring, SafeText, Secret, Settings, Severity, Shape, Unit
+from probes.exec import template
 from probes.postgres.address import PostgresSettings
 from probes.postgres.saved.statement import Statement, read
 
@@ -30,6 +32,63 @@ MOST_ROWS: Final = 1000
 Name = Annotated[str, Shape(r"^[a-z][a-z0-9_]{0,39}$", 'a name of small letters, digits and _, such as "open_orders"')]
 Value = StrictBool | StrictInt | StrictFloat | StrictStr | datetime | date
 """What may stand for a parameter; it is sent beside the query, never put into it."""
+
+
+class RowAct(BaseModel):
+    """What can be done for a row of a query: `[sql.NAME.query.QUERY.act]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    key: tuple[Name, ...] = Field(
+        min_length=1,
+        max_length=4,
+        description="Columns that tell a row from all others; the command may be given them.",
+    )
+    argv: tuple[str, ...] = Field(
+        min_length=1, max_length=100, description='Program and arguments; "{id}" stands for the column id of the key.'
+    )
+    what: str = Field("", max_length=200, description="One sentence: what it does.")
+    danger: Literal["reversible", "disruptive", "destructive"] = Field(
+        "destructive", description="The worst it can do; what nobody has judged is destructive."
+    )
+    pattern: str = Field(
+        r"[\w.:@+-]{1,100}", max_length=200, description="What each value of the key must match as a whole."
+    )
+    same: tuple[Name, ...] = Field(
+        (),
+        max_length=20,
+        description="Columns that must still say the same. Default: all that are shown, but intervals.",
+    )
+    changes: bool = Field(
+        True,
+        description="true: it has come true once the row is gone or says something else. false: once it ended well.",
+    )
+    timeout: float = Field(60.0, gt=0, le=3600, description="Seconds after which it is ended.")
+    cwd: str = Field("", max_length=500, description="Folder it is started in, absolute or from ~ on.")
+    env: dict[str, Secret] = Field({}, description='Its environment besides, by reference: {TOKEN = "env:TOKEN"}.')
+    ok: tuple[int, ...] = Field((0,), min_length=1, max_length=20, description="Exit codes that mean success.")
+    undo: str = Field("", max_length=200, description="How it is taken back, in words.")
+
+    @field_validator("argv")
+    @classmethod
+    def _whole(cls, argv: tuple[str, ...]) -> tuple[str, ...]:
+        if not argv[0].strip() or any("\0" in one or len(one) > 8000 for one in argv):
+            raise ValueError("names no program, or holds an argument that no program can be given")
+        return argv
+
+    @field_validator("pattern")
+    @classmethod
+    def _matches(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except (re.error, OverflowError, RecursionError):
+            raise ValueError("is no regular expression") from None
+        return pattern
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        template.check(self.argv, self.key, "column of the key")
+        return self
 
 
 class QuerySettings(BaseModel):
@@ -57,6 +116,7 @@ class QuerySettings(BaseModel):
     limit: int = Field(100, ge=1, le=MOST_ROWS, description="Rows fetched at most.")
     redact: tuple[str, ...] = Field((), max_length=100, description="Columns that are never shown.")
     params: dict[Name, Value] = Field(default_factory=dict, description="Values of the parameters.")
+    act: RowAct | None = Field(None, description="What can be done for a row: [sql.NAME.query.QUERY.act].")
 
     _statement: Statement = PrivateAttr()
 
@@ -75,6 +135,8 @@ class QuerySettings(BaseModel):
             raise ValueError(f"the number stands in {self.value}, which is not to be shown")
         if self.by in self.redact and self.by:
             raise ValueError(f"the rows are named by {self.by}, which is not to be shown")
+        if self.act is not None and set(self.act.key) & set(self.redact):
+            raise ValueError("a column of the key of act is not to be shown: what is acted on must be seen")
         if self.of == "rows" and (self.value or self.by or self.time):
             raise ValueError('of = "rows" counts the rows: value, by and time have no place there')
         if self.time and self.unit not in (None, Unit.SECONDS):
@@ -126,6 +188,11 @@ class SqlSettings(Settings):
         default_factory=dict, description="The queries: [sql.NAME.query.QUERY], each with its sql."
     )
 
+    @property
+    def runs_programs(self) -> bool:  # type: ignore[override]
+        """True when a row of a query can be handed to a program."""
+        return any(one.act is not None for one in self.query.values())
+
     @field_validator("url")
     @classmethod
     def _usable(cls, url: str) -> str:
@@ -153,4 +220,4 @@ class SqlSettings(Settings):
         )
 
 
-__all__ = ["MOST_ROWS", "QuerySettings", "SqlSettings", "Value"]
+__all__ = ["MOST_ROWS", "QuerySettings", "RowAct", "SqlSettings", "Value"]

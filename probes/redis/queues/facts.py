@@ -83,6 +83,20 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True)
+class Took:
+    """How long jobs take, of those that were measured."""
+
+    jobs: int
+    """How many were, of the last fifteen minutes; of fewer than ten nothing more is told."""
+    median: float | None = None
+    """Seconds that half of them stayed within."""
+    p95: float | None = None
+    """Seconds that 95 of 100 stayed within."""
+    most: float | None = None
+    """Seconds of the longest."""
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """One queue."""
 
@@ -123,6 +137,8 @@ class Queue:
     """Seconds until it is empty at this rate; only when it drains."""
     stuck: float | None = None
     """Seconds that jobs have waited and none was taken; None when it can't be told."""
+    took: Took | None = None
+    """How long its jobs take; None where its library does not tell."""
 
     @property
     def unserved(self) -> bool:

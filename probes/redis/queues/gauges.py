@@ -34,6 +34,19 @@ SPECS: Final = (
     GaugeSpec("failed_per_minute", "Jobs that failed in the last minute.", Unit.PER_MINUTE, better="low"),
     GaugeSpec("finished", "Jobs that ended in the last minute, well or badly."),
     GaugeSpec("failing_ratio", "Share of the last minute's jobs that failed.", Unit.RATIO, better="low"),
+    GaugeSpec(
+        "job_median_seconds",
+        "Time that half of the jobs took, of those completed in the last 15 min that are kept; absent below ten.",
+        Unit.SECONDS,
+        better="low",
+    ),
+    GaugeSpec(
+        "job_p95_seconds",
+        "Time that 95 of 100 of the same jobs stayed within; absent below ten.",
+        Unit.SECONDS,
+        better="low",
+    ),
+    GaugeSpec("jobs_measured", "Completed jobs of the last 15 min whose time is known."),
     GaugeSpec("paused", "1 when the queue is paused."),
     GaugeSpec("missing", "1 when there is no such queue.", better="low"),
     GaugeSpec("shared", "A number that belongs to all queues together, labelled with what it counts."),
@@ -86,7 +99,7 @@ RULES: Final = (
     ),
     Rule(
         name="stalled", gauge="stalled", op=">", threshold=0, severity=Severity.WARNING, hold=15,
-        say="{queue}: {value} jobs are marked active but no worker holds them; they will run again",
+        say="{queue}: {value:job} marked active but held by no worker; will run again",
     ),
     Rule(
         name="paused", gauge="paused", op=">", threshold=0, severity=Severity.NOTICE,
@@ -142,3 +155,7 @@ def _ends(gauges: Gauges, queue: OneQueue) -> None:
     gauges.put("failed_per_minute", queue.failed_minute, queue=name)
     gauges.put("finished", queue.finished_minute, queue=name)
     gauges.put("failing_ratio", queue.failing_ratio, queue=name)
+    if queue.took is not None:
+        gauges.put("job_median_seconds", queue.took.median, queue=name)
+        gauges.put("job_p95_seconds", queue.took.p95, queue=name)
+        gauges.put("jobs_measured", queue.took.jobs, queue=name)

@@ -6,6 +6,7 @@ Reads only: nothing here takes, moves, retries or removes a job.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator
@@ -17,6 +18,7 @@ from probes.redis.console import consoles
 from probes.redis.queues import bullmq, celery, rq, sidekiq, streams
 from probes.redis.queues.catalogue import Catalogue, Named, told_apart
 from probes.redis.queues.dialect import Counters, Part
+from probes.redis.queues.durations import Durations
 from probes.redis.queues.facts import FailedJob, Queue, QueuesFacts
 from probes.redis.queues.flow import Flow
 from probes.redis.queues.gauges import RULES, SPECS, measured
@@ -72,6 +74,7 @@ class QueuesProbe(Probe[QueuesFacts]):
         self._link = Link(target.name, self.settings, context.secrets, context.operator)
         self._catalogue = Catalogue(self.settings.prefix, self.settings.type)
         self._lists = Lists()
+        self._durations = Durations()
         self._flows: dict[tuple[str, str], Flow] = {}
         self._told: dict[str, str] = {}
         self._tell_at = 0.0
@@ -87,7 +90,8 @@ class QueuesProbe(Probe[QueuesFacts]):
         return consoles(self.settings, self.context)
 
     async def read(self) -> Snapshot[QueuesFacts]:
-        """Two round trips for each library in use, and some steps of the search when no queue is named."""
+        """Two round trips for each library in use, for BullMQ now and then two more to see how long its jobs take, and
+        some steps of the search when no queue is named."""
         return await self._link.revived(self._reading)
 
     async def _reading(self) -> Snapshot[QueuesFacts]:
@@ -154,7 +158,9 @@ class QueuesProbe(Probe[QueuesFacts]):
     async def _read(self, dialect: str, names: Sequence[str]) -> Part:
         match dialect:
             case "bullmq":
-                return await bullmq.read(self._ask, names, self.settings.prefix)
+                part = await bullmq.read(self._ask, names, self.settings.prefix)
+                await self._durations.look(self._ask, names, self.settings.prefix, self.context.monotonic())
+                return replace(part, queues=tuple(map(self._timed, names, part.queues)))
             case "stream":
                 return await streams.read(self._ask, names)
             case "celery":
@@ -165,6 +171,10 @@ class QueuesProbe(Probe[QueuesFacts]):
                 return await sidekiq.read(self._ask, names)
             case _:
                 return await self._lists.read(self._ask, names)
+
+    def _timed(self, name: str, read: tuple[Queue, Counters]) -> tuple[Queue, Counters]:
+        queue, counters = read
+        return replace(queue, took=None if queue.missing else self._durations.of(name)), counters
 
     # asking
 

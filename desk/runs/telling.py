@@ -1,0 +1,59 @@
+"""Messages of a run of a procedure, outside any incident: that a key has changed, say. They are kept with the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from desk.incident.message import Draft
+from desk.incident.places import PLACE, placeholders
+from desk.incident.record import Sent
+from desk.incident.scheme import Audience, Template
+from desk.notices.wording import System
+from desk.runs.run import Run
+from probes.base import Notice, SafeText, Severity
+
+EVENT = "message"
+"""Of a notice that tells no alert and no incident."""
+
+
+def draft(
+    template: Template, run: Run, system: System, given: Mapping[str, str], mask: Callable[[str], str] = str
+) -> Draft:
+    """A template filled from the run; `given` fills places too, and wins. `mask` takes secrets out."""
+    at = run.at.astimezone(UTC)
+    known = {
+        "title": run.procedure.title, "system": system.name, "environment": system.environment,
+        "since": f"{at:%Y-%m-%d %H:%M} UTC", "operator": run.holder or run.by, "id": run.id[-6:], **given,
+    }  # fmt: skip
+    missing = [name for name in placeholders(template.text) if not known.get(name, "").strip()]
+    text = PLACE.sub(lambda found: known.get(found[1], "").strip() or found[0], template.text)
+    masked = mask(text)
+    return Draft(template, masked, tuple(missing), masked != text)
+
+
+def notice(run: Run, message: str, text: str, audience: Audience, system: System, at: datetime) -> Notice:
+    """A message as a channel takes it; `message` is its id. Customers are told the text and nothing else."""
+    internal = audience == "internal"
+    return Notice(
+        id=message,
+        event=EVENT,
+        at=at.isoformat(timespec="milliseconds"),
+        system=str(SafeText(system.name, 200)),
+        environment=str(SafeText(system.environment, 200)),
+        production=system.production,
+        case=run.id,
+        severity=Severity.NOTICE,
+        target=str(SafeText(run.procedure.title if internal else system.name, 200)),
+        words="\n".join(str(SafeText.line(one)) for one in text.splitlines()),
+        since=run.at.isoformat(timespec="milliseconds"),
+        more={"audience": audience},
+    )
+
+
+def told(made: Draft, channel: str, sent: Sent, answer: str = "") -> str:
+    """What is noted in the run: to whom, how, what became of it, and the words themselves."""
+    who = "customers" if made.template.audience == "public" else "our own people"
+    how = sent.value if sent is Sent.COPIED else f"{channel}: {sent.value}"
+    said = f" ({answer})" if answer else ""
+    return f"message {made.template.name} to {who}, {how}{said}: {made.text}"

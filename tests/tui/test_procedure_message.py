@@ -1,0 +1,89 @@
+"""Messages that are sent from a procedure, without an incident: filled in, sent once, and noted with the run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from desk.incident.scheme import OURS, Template
+from probes.base import Fate
+from tests.tui.test_incident_screen import Wire, choose, typed
+from tests.tui.test_incident_screen import furnished as with_incidents
+from tests.tui.test_procedure_screen import BOOK, furnished, only, opened
+from tests.tui.test_screens import Sitting, sitting
+from tui.room import Room
+
+KEY = Template("new key", "public", "{system} has a new key since {since}: {update}", ("ops",))
+SCHEME = replace(OURS, templates=(KEY, *OURS.templates), levels_by="profile")
+
+
+def room(folder: Path, wire: Wire) -> Room:
+    made = with_incidents(folder, scheme=SCHEME, wire=wire)
+    furnished(made, folder, BOOK)
+    return made
+
+
+async def take(person: Sitting, key: str) -> None:
+    """Go down to a line of the sheet and choose it."""
+    view = person.app.screen._view  # type: ignore[attr-defined]
+    for _ in range(8):
+        if view.cursor == key:
+            break
+        await person.press("j")
+    assert view.cursor == key
+    await person.press("enter")
+
+
+async def chosen(person: Sitting, text: str = "") -> None:
+    """The message of the profile, filled in as far as a person says."""
+    await person.until(lambda: person.room.incidents is not None, "the incidents")
+    await opened(person)
+    await person.press("m")
+    await choose(person, "Which message?", "new key")
+    await person.sees("nursery has a new key since", "it does not leave: not filled in: update", "fill in {update}")
+    if text:
+        await take(person, "fill update")
+        await person.sees("{update}: what is new")
+        await person.press(*typed(text), "enter")
+        await person.sees(text, "send it to ops")
+        await person.sees_no("it does not leave")
+
+
+def notes(person: Sitting) -> list[str]:
+    return [note.text for step in only(person).steps for note in step.notes]
+
+
+async def test_a_message_is_sent_from_a_procedure_and_noted_word_by_word(tmp_path: Path) -> None:
+    wire = Wire()
+    async with sitting(room(tmp_path, wire), (120, 40)) as person:
+        await chosen(person, "ask us for it")
+        await take(person, "send ops")
+        await person.until(lambda: bool(notes(person)), "a note")
+        [(channel, told)] = wire.told
+        assert (channel, told.event, told.target, told.more) == ("ops", "message", "nursery", {"audience": "public"})
+        assert told.words.startswith("nursery has a new key since 20")
+        assert told.words.endswith(" UTC: ask us for it")
+        [note] = notes(person)
+        assert note == f"message new key to customers, ops: sent (HTTP 200): {told.words}"
+
+
+async def test_what_was_not_taken_is_noted_as_that_and_nothing_is_sent_twice(tmp_path: Path) -> None:
+    wire = Wire(Fate.REFUSED)
+    async with sitting(room(tmp_path, wire), (120, 40)) as person:
+        await chosen(person, "ask us for it")
+        await take(person, "send ops")
+        await person.until(lambda: bool(notes(person)), "a note")
+        assert len(wire.told) == 1
+        assert notes(person)[0].startswith("message new key to customers, ops: refused (HTTP 500): ")
+
+
+async def test_what_is_not_filled_in_does_not_leave_and_leaving_it_tells_nobody(tmp_path: Path) -> None:
+    wire = Wire()
+    async with sitting(room(tmp_path, wire), (120, 40)) as person:
+        await chosen(person)
+        await take(person, "send ops")
+        await person.sees("it does not leave: not filled in")
+        await person.press("escape")
+        await person.sees("step 1")
+        assert wire.told == []
+        assert notes(person) == []
