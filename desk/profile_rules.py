@@ -14,6 +14,7 @@ from desk.rules import NO_ANSWER, RuleChange, placeholders
 from desk.ruletable import RuleTable
 from desk.standing import StandingRule, spread
 from desk.theirs import Theirs
+from desk.words import is_noun
 from probes.base import Rule, SafeText, Target
 
 _LABELS: Final = frozenset(
@@ -158,8 +159,11 @@ class Rules:
 
 def _fields(sentence: str) -> set[str]:
     """What stands between the braces of a sentence, as far as it must be a name. ValueError for a single brace."""
-    parts = string.Formatter().parse(sentence)
-    return {f"{name}!{how}" if how else name for _, name, _, how in parts if name is not None}
+    names: set[str] = set()
+    for _, name, noun, how in string.Formatter().parse(sentence):
+        if name is not None:
+            names.add(f"{name}!{how}" if how else name if is_noun(noun) else f"{name}:{noun}")
+    return names
 
 
 def _sayable(facts: KindFacts) -> set[str]:

@@ -50,7 +50,7 @@ class _Words(string.Formatter):
         return "unknown" if value is None else words.amount(value, self._unit(name))
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        return str(value)
+        return words.counted(str(value), format_spec)
 
     def _unit(self, gauge: str) -> Unit:
         return self._units.get(gauge, Unit.COUNT)

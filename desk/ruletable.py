@@ -24,6 +24,7 @@ from desk.evaluate import COMPARE
 from desk.rules import RuleChange
 from desk.standing import Level, StandingRule
 from desk.theirs import Theirs
+from desk.words import is_noun
 from probes.base import OURS, Handling, Missing, Severity
 
 _KIND_ONLY: Final = ("kind", "target", "gauge", "op", "threshold", "hold", "min_samples")
@@ -69,7 +70,10 @@ class RuleTable(BaseModel):
     op: Literal[">", ">=", "<", "<=", "==", "!="] | None = Field(None, description="How the gauge is compared.")
     threshold: float | None = Field(None, allow_inf_nan=False, description="The limit, in the gauge's base unit.")
     severity: Literal["notice", "warning", "critical"] | None = Field(None, description="How much it matters.")
-    say: str | None = Field(None, description="The sentence; {value}, {limit}, labels and other gauges are filled in.")
+    say: str | None = Field(
+        None,
+        description="The sentence; {value}, {limit}, labels, other gauges are filled in; {value:job}: 1 job, 2 jobs.",
+    )
     hold: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="Seconds it must be true before it is raised."
     )
@@ -266,7 +270,7 @@ class RuleReader:
         for name, how, turned in asked:
             if not name:
                 self.problems.append(("say", "has { } around nothing"))
-            elif not name.isidentifier() or how or turned:
+            elif not name.isidentifier() or turned or not is_noun(how):
                 self.problems.append(("say", f"{{{name}}} must be a name alone, such as {{value}} or a label"))
 
 

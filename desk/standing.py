@@ -176,7 +176,9 @@ class StandingBook:
             return _Words({"value": said, "limit": limit, **dict(labels)}).format(rule.say)
         about = f" of {', '.join(text for _, text in labels)}" if labels else ""
         lasting = f" for {duration(level.limit.hold)}" if level.limit.hold else ""
-        return f"{rule.name}{about} is {said}, {_BEYOND[level.limit.op]} {limit}{lasting}"
+        past = level.limit.op[0] in "<>" and not COMPARE[level.limit.op](value, level.limit.value)
+        tense = "was " if past else ""  # back within its limit, not yet far enough to clear
+        return f"{rule.name}{about} is {said}, {tense}{_BEYOND[level.limit.op]} {limit}{lasting}"
 
     def _alert(self, place: int, labels: Labels, life: Life, level: Level) -> Alert:
         assert life.raised is not None
@@ -219,7 +221,7 @@ class _Words(string.Formatter):
         return self._known.get(str(key), "unknown")
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        return str(value)
+        return words.counted(str(value), format_spec)
 
 
 _PER_SECOND: Final = {Unit.COUNT: Unit.PER_SECOND, Unit.BYTES: Unit.BYTES_PER_SECOND, Unit.SECONDS: Unit.RATIO}

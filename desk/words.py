@@ -114,3 +114,22 @@ def plural(number: float, one: str, many: str = "") -> str:
     ('1 alert', '2 alerts', '0 replies')
     """
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def counted(said: str, noun: str) -> str:
+    """A number that is already in words, with its noun; without a noun as it is.
+
+    >>> counted("1", "task"), counted("1,200", "task"), counted("2", "process"), counted("7 %", "")
+    ('1 task', '1,200 tasks', '2 processes', '7 %')
+    """
+    many = "" if said == "1" else "es" if noun.endswith("s") else "s"
+    return f"{said} {noun}{many}" if noun else said
+
+
+def is_noun(text: str | None) -> bool:
+    """Whether a sentence may have this for the noun of a number; none at all may be, too.
+
+    >>> is_noun("failed check"), is_noun(""), is_noun(".2f")
+    (True, True, False)
+    """
+    return not text or text.replace(" ", "").isalpha()

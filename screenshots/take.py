@@ -154,7 +154,7 @@ SCENES: Final = (
     *(
         Scene(
             system.replace("_", "-"),
-            (160, 48),
+            (132, 40),
             (fault,),
             sees=("alert",),
             system=system,

@@ -7,8 +7,9 @@ A missing engine is a visible skip with its reason; where CI=true it is a failur
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import count
 from typing import TypeVar
 
@@ -232,18 +233,49 @@ _numbers = count(1)
 
 
 LONG = (
-    "test_newsletter", "test_ecs_act", "test_docker_act", "test_docker_deploy", "test_backups_act", "test_secrets_act",
-    "test_stage", "test_monkey", "test_backups_fetch", "test_sqs_act", "test_systemd_act", "test_rds_act",
+    "test_social_live", "test_ecs_act", "test_social_analytics", "test_backups_act", "test_newsletter_plays",
+    "test_docker_act", "test_whatsapp_notifications", "test_sqs_act", "test_newsletter", "test_secrets_act",
+    "test_insta_connect", "test_postgres_care_act", "test_monkey", "test_docker_deploy", "test_stage",
+    "test_systemd_act", "test_together", "test_rds_act", "test_backups_fetch", "test_settings_rotation",
     "test_supervisor_act", "test_prometheus", "test_contrib", "test_backups_copies",
 )  # fmt: skip
-"""The modules that take longest begin first, so that no worker is left with one at the end."""
+"""The modules that take longest begin first, so that no worker is left with one at the end; those that mostly wait,
+the plays of the example systems, in turn with those that mostly work, so that they run side by side."""
 
 OF_CLUSTER = ("/test_kubernetes_act.py::", "/test_kubernetes_cluster.py::", "::TestKubernetes::")
 """What the tests of the Kubernetes cluster have in their ids."""
 
+OF_FEW_FILES = ("terminal", "kubernetes", "alone")
+"""Marks whose tests `make` looks for in the files that name the mark, and in no others."""
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Tests that are collected stay: the garbage collector need not go through them, neither now nor later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, object, object]:
+    """What all tests must keep to is seen to before some are left out; those that stay are put in order."""
+    _findable(items)
+    result = yield
+    _ordered(items)
+    return result
+
+
+def _findable(items: list[pytest.Item]) -> None:
+    named = {(item.path, mark.name) for item in items for mark in item.iter_markers() if mark.name in OF_FEW_FILES}
+    unfound = [(path.name, mark) for path, mark in named if f"mark.{mark}" not in path.read_text()]
+    assert not unfound, f"make would not find the tests of these marks: {unfound}"
+
+
+def _ordered(items: list[pytest.Item]) -> None:
     """Tests of the cluster come last, for it may still be building; the first of them has the time to wait for it."""
     last = len(LONG)
     places = {name: place for place, name in enumerate(LONG)}

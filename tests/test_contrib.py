@@ -298,7 +298,7 @@ def test_the_list_for_a_socket_proxy_names_every_request_and_no_other() -> None:
     rows = set(re.findall(r"^\| `(GET|POST|DELETE) (?:VERSION)?(/[^`]+)`", DOCKER.read_text("utf-8"), re.M))
     sent = sent_paths()
     assert ("POST", "/containers/ID/ID") in sent, "the one that acts"
-    with_compose = {("POST", "/images/ID/tag")}
+    with_compose = {("POST", "/images/ID/tag"), ("POST", "/containers/ID/update")}
     verbs = {("POST", f"/containers/ID/{verb}") for verb in VERBS}
     reads = {("GET", path) for path in asked_paths() - {"/exec/ID/json", "/ID"}}
     assert {("GET", "/containers/ID/restart")} <= reads

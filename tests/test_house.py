@@ -573,7 +573,7 @@ def test_the_wheel_holds_exactly_the_rooms_with_their_data(tmp_path: Path) -> No
         named(path)
         for room in ROOMS
         for path in (ROOT / room).rglob("*")
-        if path.suffix in (".py", ".sql", ".toml", ".md", ".tcss", ".typed", ".html", ".css", ".js")
+        if path.suffix in (".py", ".sql", ".toml", ".yaml", ".json", ".md", ".tcss", ".typed", ".html", ".css", ".js")
         and "__pycache__" not in path.parts
     }
     assert wanted - packed == set()

@@ -99,9 +99,18 @@ def by_letter(screen: RoomScreen, letter: str) -> None:
         elif fitting:
             screen.say(f"{fitting[0].action.title}: {fitting[0].offer.refused}")
         else:
-            screen.say(f"{letter} is nothing that can be done to {screen.room.named(target, subjects)}")
+            screen.say(_nothing(screen.room, target, subjects, letter))
 
     once_armed(screen, choose)
+
+
+def _nothing(room: Room, target: str, subjects: Sequence[str], letter: str = "") -> str:
+    """Why there is no act here, and where there may be one."""
+    runner = room.hands.runner if room.hands is not None else None
+    if target and not subjects and runner is not None and runner.actuator(target) is not None:
+        return f"acts are for a row of {target}: Enter opens it"
+    named = room.named(target, subjects)
+    return f"there is no {letter} for {named}; a lists what there is" if letter else f"nothing can be done to {named}"
 
 
 def menu(screen: RoomScreen) -> None:
@@ -113,7 +122,7 @@ def menu(screen: RoomScreen) -> None:
     def show() -> None:
         there = {_key(one): one for one in chances(screen.room, target, subjects)}
         if not there:
-            screen.say(f"nothing can be done to {screen.room.named(target, subjects)}")
+            screen.say(_nothing(screen.room, target, subjects))
             return
         faces = _faces(screen.room, screen.where, list(there.values()))
         items = [

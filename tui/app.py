@@ -33,6 +33,9 @@ BEAT: Final = 0.1
 _FIRST_PICTURE: Final = 0.02
 """Seconds the first picture gets before drivers are loaded."""
 
+_PARTING: Final = 1.0
+"""Seconds that the shared store gets, before the process is stopped, to hear which locks are let go."""
+
 SLOWEST: Final = 8.0
 """Factor to which a person may slow the room down."""
 
@@ -260,6 +263,20 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
             await self.room.dispatch.close()
         if self.room.sharing is not None:
             self.room.sharing.close()
+
+    def stand_aside(self) -> None:
+        """The process is stopped next: another session says what begins and ends, and tells people."""
+        if self.room.journal is not None:
+            self.room.journal.stand_aside()
+        if self.room.dispatch is not None:
+            self.room.dispatch.stand_aside()
+        if self.room.sharing is not None:
+            self.room.sharing.locks.settle(_PARTING)
+
+    def go_on(self) -> None:
+        """The process goes on: it takes over again where nobody does it by now."""
+        if self.room.journal is not None:
+            self.room.journal.go_on()
 
     async def on_event(self, event: events.Event) -> None:
         """Every key comes through here first."""

@@ -21,7 +21,20 @@ from probes.base import SECRETIVE, hide_password
 from tui import tapes, terminal, wiring
 from tui.kinds import Kinds
 from tui.secrets import Secrets
-from tui.verb import PROFILE, UNWRITABLE, chosen, complain, profile_of, refuse, say, speechless, version, whereabouts
+from tui.verb import (
+    PROFILE,
+    THEME,
+    UNWRITABLE,
+    Verbs,
+    chosen,
+    complain,
+    profile_of,
+    refuse,
+    say,
+    speechless,
+    version,
+    whereabouts,
+)  # fmt: skip
 from tui.verbs_approve import approve
 from tui.verbs_check import check
 from tui.verbs_incident import incident
@@ -40,7 +53,7 @@ if TYPE_CHECKING:
     from tui.room import FaultSwitch
 
 
-class _Verbs(click.Group):
+class _Verbs(Verbs):
     """Leaves on Ctrl-C with its own code, and in words when not even the help can be written."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -57,19 +70,39 @@ class _Verbs(click.Group):
         except KeyboardInterrupt:
             terminal.leave(terminal.EXIT_INTERRUPT)
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        named = args[0]
+        if named not in self.commands and (
+            named.endswith(".toml") or named in [path.stem for path in whereabouts().profiles()]
+        ):
+            refuse(f"opsroom: {named} is no command; a profile is opened with -c: opsroom -c {named}")
+        return super().resolve_command(ctx, args)
+
 
 @click.group(cls=_Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(None, "-v", "--version", package_name="opsroom", prog_name="opsroom")
 @PROFILE
-@click.option("--theme", metavar="NAME", help="night, day, safe or plain.")
+@THEME
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option("--read-only", "--readonly", is_flag=True, help="Never offer an act, whatever the profile allows.")
 @click.option(
     "--arm", metavar="REASON", default="", help="Allow acts from the start, for this reason, for some minutes."
 )
+@click.option(
+    "--break-glass",
+    metavar="REASON",
+    default="",
+    help="Act even where nothing takes the audit, say on a full disk: what no log takes goes to standard error.",
+)
 @click.pass_context
 def main(
-    context: click.Context, profile: str | None, theme: str | None, ascii_only: bool, read_only: bool, arm: str
+    context: click.Context,
+    profile: str | None,
+    theme: str | None,
+    ascii_only: bool,
+    read_only: bool,
+    arm: str,
+    break_glass: str,
 ) -> None:
     """One production system on one screen.
 
@@ -77,8 +110,9 @@ def main(
     """
     if context.invoked_subcommand is not None:
         return
-    if read_only and arm:
-        refuse("opsroom: --read-only and --arm exclude each other")
+    for name, given in (("--arm", arm), ("--break-glass", break_glass)):
+        if read_only and given:
+            refuse(f"opsroom: --read-only and {name} exclude each other")
     from tui.session import open_room
 
     code = open_room(
@@ -90,21 +124,28 @@ def main(
         ascii_only=ascii_only,
         read_only=read_only,
         arm=arm.strip(),
+        break_glass=break_glass.strip(),
     )
     sys.exit(code)
 
 
+def _systems_like(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    from systems.stage import known
+
+    return [name for name in known() if name.startswith(begun)]
+
+
 @main.command()
-@click.argument("system", default="newsletter")
-@click.option("--faults/--no-faults", default=True, help="Let faults come by themselves.")
-@click.option("--theme", metavar="NAME", help="night, day, safe or plain.")
+@click.argument("system", default="newsletter", shell_complete=_systems_like)
+@click.option("--faults/--no-faults", default=True, show_default=True, help="Let faults come by themselves.")
+@THEME
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option("--read-only", "--readonly", is_flag=True, help="Only look.")
 def demo(system: str, faults: bool, theme: str | None, ascii_only: bool, read_only: bool) -> None:
     """A living example system out of real engines, with faults to find.
 
-    SYSTEM is newsletter, insta_connect, social_live or social_analytics. It needs no root, no Docker and no network,
-    and leaves nothing behind. Where an engine is played, its panel says SIMULATED.
+    SYSTEM is newsletter, insta_connect, social_live, social_analytics or whatsapp_notifications. It needs no root, no
+    Docker and no network, and leaves nothing behind. Where an engine is played, its panel says SIMULATED.
     """
     from systems.stage import Stage
     from tui.session import open_room
@@ -176,7 +217,7 @@ main.add_command(serve)
 main.add_command(wall)
 
 
-@main.group()
+@main.group(cls=Verbs)
 def config() -> None:
     """Look at and check profiles."""
 
@@ -259,7 +300,7 @@ def schema_() -> None:
     say(json.dumps(schema(Kinds()), indent=2))
 
 
-@main.group()
+@main.group(cls=Verbs)
 def audit() -> None:
     """What was done, by whom, and what came of it."""
 

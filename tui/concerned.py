@@ -6,18 +6,20 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from desk import words
 from desk.board import Freshness
 from desk.condition import gauges
 from desk.runbook.book import Command, Procedure
 from desk.runs.record import Judgement
-from probes.base import SafeText
+from probes.base import GaugeKey, SafeText
 from tui.kinds import KINDS
 from tui.room import Room
 from widgets.lines import Line, Span
 from widgets.overview import shows_values
+from widgets.panel import Panel
 
 _BLOCKS: Final = {kind.name: kind.block for kind in KINDS}
 _ROWS: Final = 2000
@@ -61,6 +63,8 @@ def places(room: Room, command: Command | None, first: str = "") -> list[Place]:
     if command is None or not command.kind:
         return []
     there = [slot.target.name for slot in room.board.slots() if slot.target.kind == command.kind]
+    if asked := _asked_at(room, command):
+        return [(asked, "")]
     if not there:
         return list(islice(_alike(room, command), _MOST))
     there.sort(key=lambda name: name != first)
@@ -72,6 +76,10 @@ def places(room: Room, command: Command | None, first: str = "") -> list[Place]:
             for subject, label in rows(room, name):
                 if wanted in (subject.lower(), label.lower()):
                     return [(name, subject)]
+        for name in there:
+            meant = _meant(room, name, wanted_of(command))
+            if meant is not None:
+                return [(name, subject) for subject in meant[:_MOST]] or [(name, "")]
         names = named(command)
         for name in there if names else ():
             if subjects := subjects_of(room, name, names):
@@ -102,9 +110,48 @@ def _alike(room: Room, command: Command) -> Iterator[Place]:
 
 def _is_called(room: Room, target: str, wanted: str) -> bool:
     """Whether a target is what a command names: by its name, or by the address that it is asked at."""
-    url = getattr(room.board.slot(target).target.settings, "url", None)
-    names = (target.lower(), url.lower().rstrip("/") if isinstance(url, str) else None)
-    return wanted.lower().rstrip("/") in names
+    wanted = wanted.lower().rstrip("/")
+    return wanted in (target.lower(), _address(room, target)) or _alone_on(room, target, wanted)
+
+
+def _alone_on(room: Room, target: str, host: str) -> bool:
+    """Whether a target is the only one of its kind that is asked on a host: `pg_isready -h db` means that one."""
+    kind = room.board.slot(target).target.kind
+    alike = [slot.target.name for slot in room.board.slots() if slot.target.kind == kind]
+    there = [name for name in alike if urlsplit(_address(room, name)).hostname == host]
+    return bool(host) and there == [target]
+
+
+def _address(room: Room, target: str) -> str:
+    """Where a target is asked: its address, or the place in a store of objects; empty where it has none."""
+    settings = room.board.slot(target).target.settings
+    url, bucket, prefix = (getattr(settings, name, "") for name in ("url", "bucket", "prefix"))
+    if isinstance(url, str) and url:
+        return url.lower().rstrip("/")
+    return f"s3://{bucket}/{prefix or ''}".lower().rstrip("/") if isinstance(bucket, str) and bucket else ""
+
+
+def _asked_at(room: Room, command: Command) -> str:
+    """The target of another kind that is asked at the address of a command, or at one above it: a line of curl may be
+    about an API that a kind of its own reads. Of several the nearest; empty: none, or one of its own kind is there."""
+    wanted = wanted_of(command).lower().rstrip("/")
+    if not urlsplit(wanted).netloc:
+        return ""
+    found: dict[str, str] = {}
+    for slot in room.board.slots():
+        address = _address(room, slot.target.name)
+        if address == wanted and slot.target.kind == command.kind:
+            return ""
+        above = slot.target.kind != command.kind and urlsplit(address).path and wanted.startswith(f"{address}/")
+        if address == wanted or above:
+            found.setdefault(address, slot.target.name)
+    return found[max(found, key=len)] if found else ""
+
+
+def _meant(room: Room, target: str, wanted: str) -> Sequence[str] | None:
+    """The rows that a command line of a target's own world means by a name, as its panel tells them."""
+    slot = room.board.slot(target)
+    return None if slot.snapshot is None else room.panel(slot.target).called(slot.snapshot.facts, wanted)
 
 
 def named(command: Command) -> list[str]:
@@ -169,7 +216,12 @@ def looked(room: Room, place: Place, wanted: str = "") -> Looked:
     slot, now = room.board.slot(target), room.now
     age = slot.age(now)
     fresh = slot.freshness(now) is Freshness.FRESH
-    alerts = [one for one in room.alerts(target) if not row or one.row in ("", row)]
+    panel = room.panel(slot.target)
+    alerts = [
+        one
+        for one in room.alerts(target)
+        if not row or one.row in ("", row) or any(panel.is_about(row, *label) for label in one.labels)
+    ]
     if not shows_values(slot, now):
         why = slot.failure.message if slot.failure is not None else "not read yet"
         return Looked(target, row, "", age, Judgement.UNKNOWN, str(why))
@@ -178,12 +230,18 @@ def looked(room: Room, place: Place, wanted: str = "") -> Looked:
         return Looked(target, row, value, age, Judgement.UNKNOWN, "no fresh reading")
     if not value:
         return Looked(target, row, "", age, Judgement.UNKNOWN, "nothing of it is read")
-    if wanted and not row and not _is_called(room, target, wanted):
+    if wanted and not row and not _is_whole(room, target, wanted):
         return Looked(target, row, value, age, Judgement.UNKNOWN, f"no row of that name: {SafeText(wanted, 100)}")
     worst = max(alerts, key=lambda one: one.severity, default=None)
     if worst is not None:
         return Looked(target, row, value, age, Judgement.BAD, worst.words)
     return Looked(target, row, value, age, Judgement.GOOD if _judges(room, place) else Judgement.NONE)
+
+
+def _is_whole(room: Room, target: str, wanted: str) -> bool:
+    """Whether what a command names is all of a target: the target itself, an address below it, "pods" of a cluster."""
+    below = bool(address := _address(room, target)) and wanted.lower().startswith(f"{address}/")
+    return below or _is_called(room, target, wanted) or _meant(room, target, wanted) == ()
 
 
 def _judges(room: Room, place: Place) -> bool:
@@ -194,7 +252,12 @@ def _judges(room: Room, place: Place) -> bool:
     limited = {rule.gauge for rule in room.engine.rules(target)}
     limited |= {one.name for rule in room.engine.standing_rules for one in gauges(rule.of) if one.source in sources}
     keys = slot.snapshot.gauges if slot.snapshot is not None else ()
-    return any(key.name in limited and (not row or row in (text for _, text in key.labels)) for key in keys)
+    panel = room.panel(slot.target)
+    return any(key.name in limited and (not row or _is_about(panel, row, key)) for key in keys)
+
+
+def _is_about(panel: Panel[Any], row: str, key: GaugeKey) -> bool:
+    return any(panel.is_about(row, *label) for label in key.labels)
 
 
 def _value(room: Room, target: str, row: str) -> str:
@@ -202,7 +265,9 @@ def _value(room: Room, target: str, row: str) -> str:
     entry = room.entry(target)
     if row:
         line = next((one for one in entry.brief(100) if one.key == row), None)
-        return _said(line) if line is not None else _gauges(room, target, row)
+        if line is not None:
+            return _said(line)
+        return _gauges(room, target, row) or next((said for one, said in told_rows(room, target) if one == row), "")
     return "  ".join(str(getattr(part, "text", part)) for part in entry.headline()) or next(
         (_said(one) for one in entry.brief(100)), ""
     )

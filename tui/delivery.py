@@ -172,6 +172,11 @@ class Dispatch:
         for change in self._inbox.changes(self._clock.now() - _CATCH_UP):
             self._courier.take(change, late=True)
 
+    def stand_aside(self) -> None:
+        """The process is stopped next: another session tells people, if there is one."""
+        if self._courier is not None:
+            self._courier.stand_aside()
+
     async def close(self) -> None:
         """Put what has come and let go, in a moment."""
         if self._courier is not None:

@@ -404,7 +404,12 @@ class QuietDriver(Driver):
     def _stop(self) -> None:
         """Give the terminal back and stop, as the terminal's own Ctrl-Z would; take it again on return."""
         self.suspend_application_mode()
+        app = self._app
+        if isinstance(app, Lifelines):
+            app.stand_aside()
         os.kill(0, signal.SIGTSTP)
+        if isinstance(app, Lifelines):
+            app.go_on()
         self._tell_resume = True
         self.resume_application_mode()
         self._repaint()

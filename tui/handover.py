@@ -165,7 +165,11 @@ class Terminal:
         self._signal(signal.SIGSTOP)
         self._take_terminal()
         ours = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        if self._app is not None:
+            self._app.stand_aside()
         os.kill(0, signal.SIGTSTP)
+        if self._app is not None:
+            self._app.go_on()
         signal.signal(signal.SIGTSTP, ours)
         self._continue()
 

@@ -7,7 +7,6 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,46 +19,24 @@ from desk.incident.incident import Incident
 from desk.incident.incidents import CLIPBOARD, IncidentError, Incidents
 from desk.incident.journal import IncidentJournal
 from desk.incident.message import Draft, Outgoing
-from desk.incident.record import PAGE, Link, Sent
+from desk.incident.record import PAGE, PAGE_OVER, Link, Sent
 from desk.incident.scheme import Scheme, Template, adopted
 from desk.incident.timeline import Entry
 from desk.incident.timers import Kind, Timer, disturbed
 from desk.incident.unsaid import Unsaid
 from desk.notices.wording import System
-from probes.base import Delivery, Lane, ProbeError, SafeText
+from probes.base import Delivery, Lane, Notice, ProbeError, SafeText
+from tui.evidence import Evidence
 from tui.incident_papers import NoPapers, Papers
 from tui.oncall import on_call
+from tui.timelines import Timelines
 from widgets.incident import due_words, strip
 from widgets.lines import Line
 
 if TYPE_CHECKING:
     from tui.room import Room
 
-AGAIN: Final = 2.0
-"""Seconds between two looks for what happened beside an incident that somebody looks at."""
-
-_PATIENT: Final = 5
-"""So many times as long as the last look took, it is waited until the next."""
-
 _DAY: Final = timedelta(days=1)
-
-
-@dataclass(slots=True)
-class _Beside:
-    """What happened beside one incident, as of the last look."""
-
-    entries: list[Entry] = field(default_factory=list)
-    version: int = 0
-    next: float = 0.0
-    """When it is looked again, monotonic seconds."""
-    task: asyncio.Task[None] | None = None
-    trouble: str = ""
-
-
-@dataclass(slots=True)
-class _Woven:
-    of: tuple[str, int]
-    entries: list[Entry]
 
 
 class IncidentDesk:
@@ -85,9 +62,9 @@ class IncidentDesk:
         self._own = incidents.scheme
         """The scheme before any runbook was read."""
         self._books: tuple[int, ...] = ()
-        self._lane = Lane("incidents", limit=2)
-        self._beside: dict[str, _Beside] = {}
-        self._woven: dict[str, _Woven] = {}
+        self._lane = Lane("incidents", limit=1)
+        self._timelines = Timelines(room, incidents, papers)
+        self.evidence = Evidence(room, incidents, papers, mask)
         self._due: tuple[float, tuple[Timer, ...]] | None = None
         self._changed: Callable[[], None] = lambda: None
 
@@ -96,6 +73,7 @@ class IncidentDesk:
     def start(self, changed: Callable[[], None] = lambda: None) -> None:
         """Begin to keep them and to bring those of others; `changed` is told when what is shown may be another."""
         self._changed = changed
+        self._timelines.changed = changed
         self.incidents.changed = self._heard
         loop = asyncio.get_running_loop()
 
@@ -110,9 +88,8 @@ class IncidentDesk:
     def close(self) -> None:
         """Write what waits and let go."""
         self.incidents.changed = lambda: None
-        for one in self._beside.values():
-            if one.task is not None:
-                one.task.cancel()
+        self._timelines.close()
+        self.evidence.close()
         self.unsaid.close()
         if self.journal is not None:
             self.journal.close()
@@ -205,57 +182,25 @@ class IncidentDesk:
 
     def look(self, incident: str) -> None:
         """Somebody looks at it: see what happened beside it, if that was not seen just now."""
-        there = self.incidents.get(incident)
-        if there is None or self._papers is None:
-            return
-        seen = self._beside.setdefault(incident, _Beside())
-        idle = seen.task is None or seen.task.done()
-        if idle and self._room.engine.clock.monotonic() >= seen.next:
-            seen.task = asyncio.create_task(self._read(incident, seen, self._papers))
-
-    async def _read(self, incident: str, seen: _Beside, papers: Papers) -> None:
-        clock = self._room.engine.clock
-        since, until = self.incidents.span(incident)
-        began = clock.monotonic()
-        there = self._room.procedures
-        known = there.runs.records() if there is not None else []
-        alerts = self._room.engine.inbox.records(since, until)
-        try:
-            found = await self._lane.run(papers.beside, since, until, alerts, known)
-        except (NoPapers, ProbeError) as error:
-            seen.trouble = str(error)
-        else:
-            seen.trouble = ""
-            if found != seen.entries:
-                seen.entries, seen.version = found, seen.version + 1
-        ended = clock.monotonic()
-        seen.next = ended + max(AGAIN, _PATIENT * (ended - began))
-        self._changed()
+        self._timelines.look(incident)
 
     def entries(self, incident: str) -> list[Entry]:
         """Its timeline as far as it is known by now."""
-        there = self.incidents.get(incident)
-        if there is None:
-            return []
-        seen = self._beside.get(incident) or _Beside()
-        of = there.last.id + str(len(there.records)), seen.version
-        made = self._woven.get(incident)
-        if made is None or made.of != of:
-            made = self._woven[incident] = _Woven(of, self.incidents.entries(incident, seen.entries))
-        return made.entries
+        return self._timelines.entries(incident)
 
     def trouble(self, incident: str) -> str:
         """What the person who looks at it must know: what is not kept, what can't be read; empty: all is well."""
         waits = self.incidents.unkept(incident)
-        seen = self._beside.get(incident)
         if self.not_kept:
             waiting = f"; {words.plural(waits, 'record')} of it waits here" if waits == 1 else ""
             waiting = waiting or (f"; {words.plural(waits, 'record')} of it wait here" if waits else "")
             return f"{self.not_kept}{waiting}: leave this session running, so that nothing is lost"
         if unpaged := self.unpaged(incident):
             return f"nobody was paged through {', '.join(unpaged)} yet: e tries again"
-        if seen is not None and seen.trouble:
-            return f"not all of its time is seen: {seen.trouble}"
+        if unended := self.unended(incident):
+            return f"{', '.join(unended)} may still call somebody for it: e says that it is over"
+        if unseen := self._timelines.trouble(incident):
+            return f"not all of its time is seen: {unseen}"
         return self.unsaid.trouble
 
     # alerts
@@ -329,21 +274,42 @@ class IncidentDesk:
         told = message.notice(there, name, made.text, audience, self.system, self.now)
         return await self._answered(incident, name, channel, self._outgoing.send(channel, told))
 
+    async def send_alone(self, channel: str, notice: Notice) -> tuple[Sent, str]:
+        """Send a message that belongs to no incident, once: (what became of it, what was answered)."""
+        if self._outgoing is None:
+            return Sent.UNSENT, "nothing can be sent from here"
+        try:
+            found = await self._outgoing.send(channel, notice)
+        except LookupError:
+            return Sent.UNSENT, f"there is no channel {channel}"
+        return message.FATES[found.fate], str(found.words)
+
+    def mask(self, text: str) -> str:
+        """A text without the secrets that are known."""
+        return self._mask(text)
+
     def unpaged(self, incident: str) -> list[str]:
         """The channels through which its severity wants somebody called, and which have not taken that yet."""
         there = self.incidents.get(incident)
-        if there is None or not there.open or self._outgoing is None:
+        if there is None or self._outgoing is None:
             return []
-        pages = ((name, message.paged(there, name)) for name in self.scheme.level(there.level).page)
-        return [name for name, page in pages if page is None or page.sent not in (Sent.SENT, Sent.SENDING)]
+        return message.unpaged(there, self.scheme.level(there.level).page)
+
+    def unended(self, incident: str) -> list[str]:
+        """The channels through which somebody was called, and which don't know yet that it is over."""
+        there = self.incidents.get(incident)
+        return message.unended(there) if there is not None and self._outgoing is not None else []
 
     async def page(self, incident: str, channel: str) -> tuple[Sent, str]:
-        """Call whoever is on duty and write down what became of it: (that, what was answered)."""
+        """Call whoever is on duty, or once it is over no longer; write down what became of it: (that, what was
+        answered)."""
         there = self.incidents.get(incident)
         if there is None or self._outgoing is None:
             raise IncidentError("nothing can be sent from here")
-        name = self.incidents.message(incident, PAGE, "internal", channel, f"{there.level} {there.title}")
-        told = message.page(there, name, self.system, self.now)
+        template = PAGE if there.open else PAGE_OVER
+        text = f"{'' if there.open else 'over: '}{there.level} {there.title}"
+        name = self.incidents.message(incident, template, "internal", channel, text)
+        told = message.page(there, name, self.system, self.now, over=not there.open)
         return await self._answered(incident, name, channel, self._outgoing.page(channel, told))
 
     async def _answered(self, incident: str, name: str, channel: str, sending: Awaitable[Delivery]) -> tuple[Sent, str]:
@@ -395,4 +361,4 @@ def _write_draft(papers: Papers, incident: Incident, now: datetime, more: Sequen
     return text.count("\n")
 
 
-__all__ = ["AGAIN", "IncidentDesk", "NoPapers"]
+__all__ = ["IncidentDesk", "NoPapers"]

@@ -197,6 +197,7 @@ KEYS: Final = (
     Key("book.last", "G,end", "last", "runbook"),
     Key("step.do", "enter", "do it", "procedure", 10, "Does the step: reads, opens the log, shows the act, ticks it."),
     Key("step.note", "n", "note", "procedure", 16, "Writes a note to the step."),
+    Key("step.message", "m", "message", "procedure", 0, "Fills in a message, to copy or send it; noted in the run."),
     Key("step.skip", "x", "leave out", "procedure", 18, "Leaves the step out, for a reason."),
     Key("step.parameters", "u", "fill in", "procedure", 14, "What the commands need: asked once for the whole run."),
     Key("step.end", "e", "end", "procedure", 20, "Ends the run: solved, not solved or given up."),
@@ -287,6 +288,14 @@ KEYS: Final = (
         "incident.security", "v", "evidence", "incident", 14, "Keeps evidence: bars what destroys it; again: no longer."
     ),
     Key(
+        "incident.gather",
+        "B",
+        "gather evidence",
+        "incident",
+        0,
+        "Gathers logs, sessions, settings, states, alerts and the black box into a folder, each file with its hash.",
+    ),
+    Key(
         "incident.post_mortem", "w", "post-mortem", "incident", 15, "Writes the draft into a file; sets the day; done."
     ),
     Key("incident.react", "z", "react", "incident", 0, "Says something in a word of the entry under the cursor."),
@@ -311,6 +320,9 @@ KEYS: Final = (
     Key("log.only", "m", "only matches", "log", 33, "Shows only lines that hold what is searched for, and all again."),
     Key("log.level", "l", "level", "log", 27, "Shows notices and worse, warnings and worse, errors only, all."),
     Key("log.types", "c", "count types", "log", 29, "Counts what is shown by type; Enter shows only that type."),
+    Key(
+        "log.senders", "a", "count senders", "log", 0, "Counts what is shown by address, or by what you say, a minute."
+    ),
     Key("log.further", "s", "search all", "log", 31, "Searches everything the source keeps, rotated files too."),
     Key("log.stop", "x", "stop", "log", 0, "Ends the stream or the search; what came stays."),
     Key("log.stamps", "t", "times", "log", 36, "Leaves out the times of lines, and back."),
@@ -319,11 +331,11 @@ KEYS: Final = (
     Key("log.left", "left", "to the left", "log"),
     Key("sheet.down", "j,down", "down", "sheet"),
     Key("sheet.up", "k,up", "up", "sheet"),
-    Key("sheet.page_down", "pagedown,space,ctrl+f", "page down", "sheet"),
+    Key("sheet.page_down", "pagedown,space,ctrl+f", "read on", "sheet", 6),
     Key("sheet.page_up", "pageup", "page up", "sheet"),
     Key("sheet.first", "g,home", "first line", "sheet"),
     Key("sheet.last", "G,end", "last line", "sheet"),
-    Key("sheet.choose", "enter", "choose", "sheet"),
+    Key("sheet.choose", "enter", "choose", "sheet", 5),
     Key("act.next", "tab,right", "next", "act", 10, "The next thing to choose or to type into."),
     Key("act.previous", "shift+tab,left", "before", "act"),
     Key(
@@ -504,8 +516,12 @@ class Keymap:
         ]
 
     def hints(self, where: str, demo: bool = False) -> list[tuple[str, str]]:
-        """(key, words) for the footer, the most useful first."""
-        keys = sorted((key for key in self.live(where, demo) if key.hint), key=lambda key: key.hint)
+        """(key, words) for the footer, the most useful first; the demonstration's own last, but for the overview."""
+        first = where in ("overview", "everywhere")
+        keys = sorted(
+            (key for key in self.live(where, demo) if key.hint),
+            key=lambda key: (key.where == "demo" and not first, key.hint),
+        )
         back = where not in ("overview", "everywhere")
         return [(shown(key.keys), "back" if back and key.action == "leave" else key.what) for key in keys]
 

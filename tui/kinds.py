@@ -186,6 +186,7 @@ KINDS = (
         "widgets.sql:SqlPanel",
         "SQL",
         "your own numbers and rows, by saved SQL",
+        act="probes.postgres.saved.act:SqlActuator",
     ),
     Kind(
         "cloudwatch",

@@ -15,6 +15,7 @@ from probes.base.log import masked
 from tui.concerned import places, told_rows
 
 if TYPE_CHECKING:
+    from tui.room import Room
     from tui.screens.procedure_run import RunScreen
 
 _OFFERS: Final = 200
@@ -65,16 +66,24 @@ def offers(screen: RunScreen, parameter: Parameter) -> list[Offer]:
         if step.command is None or parameter.name not in names(step.command, screen.parameters):
             continue
         for target, _ in places(screen.room, step.command, occasion.target if occasion is not None else ""):
-            for subject, said in islice(told_rows(screen.room, target), _OFFERS):
+            for subject, said in _worst_first(screen.room, target):
                 value = _called(wanted, subject)
                 (rest if value is None else own).setdefault(
-                    value or subject, f"row of {target}" + (f": {said}" if said else "")
+                    value or subject, f"{said}  " * bool(said) + f"row of {target}"
                 )
     for more in (own or rest, others):  # what is of the sort that is asked for, or else all there is
         found |= {value: why for value, why in more.items() if value not in found}
     return [
         (value, why) for value, why in islice(found.items(), _OFFERS) if not fits(value) and not hides(screen, value)
     ]
+
+
+def _worst_first(room: Room, target: str) -> list[tuple[str, str]]:
+    """The rows of a target and what each says, those of which there is an alert before the others, the worst first."""
+    worst: dict[str, int] = {}
+    for one in room.alerts(target):
+        worst[one.row] = max(worst.get(one.row, 0), one.severity)
+    return sorted(islice(told_rows(room, target), _OFFERS), key=lambda row: -worst.get(row[0], 0))
 
 
 def _plainly(name: str) -> str:

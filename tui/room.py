@@ -98,6 +98,8 @@ class Room:
     """Hears what others ask a second person for, where the session is read-only for good."""
     read_only_because: str = "this session is read-only"
     """Why it is; empty when it isn't."""
+    greeting: str = ""
+    """What is said once, when it opens; empty: nothing."""
     keep: Callable[[], InboxJournal] | None = None
     """Makes the journal, when the session begins to read; None: nothing of the inbox is kept."""
     journal: InboxJournal | None = None
@@ -269,9 +271,16 @@ class Room:
         told = [f"maintenance until {until(last, self.engine.clock.now())}"] if last is not None else []
         return [*told, *(["inbox NOT KEPT: A"] if self.journal is not None and self.journal.trouble else [])]
 
+    def _glass(self) -> list[str]:
+        """What the top line says before all else: that acts go on where no audit takes them."""
+        last = self.hands.trail.last if self.hands is not None else None
+        if last is None:
+            return []
+        return ["BREAK GLASS: audit on stderr ONLY" if last.took else "BREAK GLASS"]
+
     def heading(self) -> Heading:
         """What the top line says."""
-        notes = [*self._maintained(), *self._measured()]
+        notes = [*self._glass(), *self._maintained(), *self._measured()]
         if self.sharing is not None and (lost := self.sharing.standing.brief(self.engine.clock.monotonic())):
             notes.append(lost)
         if self.scribe is not None and self.scribe.recorder.standing.ill:

@@ -15,6 +15,7 @@ from tui.places import Places
 from tui.secrets import Secrets
 
 if TYPE_CHECKING:
+    from desk.audit.sinks import LastResort
     from tui.app import OpsroomApp
     from tui.reports import Reports
     from tui.room import FaultSwitch
@@ -36,10 +37,12 @@ def open_room(
     stage: FaultSwitch | None = None,
     read_only: bool = False,
     arm: str = "",
+    break_glass: str = "",
 ) -> int:
     """Open the screen on a system and stay until the person leaves; the exit code.
 
-    `read_only` is for good; `arm` is the reason for which it may act from the start.
+    `read_only` is for good; `arm` is the reason for which it may act from the start, `break_glass` the one for which
+    it may act where nothing takes its records.
     """
     reason = terminal.check_terminal(environ)
     if reason:
@@ -75,6 +78,7 @@ def open_room(
     engine = wiring.build(profile, kinds, secrets, places)
     why_not = wiring.read_only_because(profile, read_only, places)
     room = Room(engine, profile, kinds, Keymap(wishes.keys), stage, read_only_because=why_not)
+    room.greeting = "" if profile.file else "found on this machine; opsroom init writes it down as a profile"
     room.reports = partial(_reports, profile, kinds, places)
     room.record = partial(wiring.scribe, profile, engine, secrets, places)
     room.history = wiring.history_file(profile, places)
@@ -88,7 +92,8 @@ def open_room(
     room.undecided_because = wiring.undecided_because(read_only, places)
     arming = (arm, profile.arm_minutes) if arm else (_BY_PROFILE, None) if profile.acts == "armed" else None
     terminal_ = Terminal()
-    acting = partial(wiring.hands, profile, engine, kinds, secrets, places, environ, terminal_, sharing)
+    last = _last_resort(break_glass) if break_glass else None
+    acting = partial(wiring.hands, profile, engine, kinds, secrets, places, environ, terminal_, sharing, last)
     hands = None if why_not else acting
     if why_not:
         room.onlooker = wiring.onlooker(profile, engine, sharing)
@@ -100,7 +105,11 @@ def open_room(
         app._filters = [NoColor()]
     sys.excepthook = terminal.quiet_excepthook(places.state, secrets.redact)
     mouse = capabilities.mouse_allowed(environ) if wishes.mouse is None else wishes.mouse
-    app.run(mouse=mouse)
+    try:
+        app.run(mouse=mouse)
+    finally:
+        if last is not None:
+            last.speak()
     if stage is None:
         terminal.leave(app.return_code or 0)
     from systems.stage import ENDED
@@ -137,6 +146,12 @@ def on_screen(
     sys.excepthook = terminal.quiet_excepthook(places.state, app.redact)
     app.run(mouse=capabilities.mouse_allowed(environ) if wishes.mouse is None else wishes.mouse)
     return terminal.leave(app.return_code or 0)
+
+
+def _last_resort(reason: str) -> LastResort:
+    from desk.audit.sinks import LastResort
+
+    return LastResort(reason, at_once=not os.isatty(2))
 
 
 def _reports(profile: Profile, kinds: Kinds, places: Places) -> Reports:

@@ -14,6 +14,7 @@ from desk.checklist import record as checklists
 from desk.clock import Clock
 from desk.ids import new_id
 from desk.inbox import record as inbox
+from desk.inbox.ahead import believed
 from desk.incident import record as incidents
 from desk.incident.journal import FILE as INCIDENTS
 from desk.locks import FileLocks
@@ -76,7 +77,7 @@ class Sharing:
         line = partial(line_to, profile.store, secrets, environ)
         carrying = line(f"opsroom/{session}")
         strands = [
-            self._strand(inbox.STREAM, folder / "inbox.db", inbox.read),
+            replace(self._strand(inbox.STREAM, folder / "inbox.db", inbox.read), believed=believed),
             self._strand(incidents.STREAM, folder / INCIDENTS, incidents.read),
             self._strand(runs.STREAM, folder / "runs.db", runs.read),
             self._strand(checklists.STREAM, folder / "checklists.db", checklists.read),

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -23,6 +23,7 @@ def starter(found: Iterable[tuple[str, Found]], kinds: Kinds) -> str:
         f"system = {_toml(name)}",
         '# environment = "production"   # shown beside the name',
         "# production = true            # marks every screen",
+        '# runbook = "RUNBOOK.md"       # or several, beside this file: p opens their procedures',
         "",
     ]
     there = list(found)
@@ -32,6 +33,7 @@ def starter(found: Iterable[tuple[str, Found]], kinds: Kinds) -> str:
     if missing:
         parts.append("# Other kinds, not found on this machine:")
         parts += [f"#   [{name}.NAME]  {kinds.kind(name).summary}" for name in missing]
+    parts += ["", *_PEOPLE]
     parts += [
         "",
         "# A rule of your own, another limit for a known one, or one switched off:",
@@ -41,6 +43,41 @@ def starter(found: Iterable[tuple[str, Found]], kinds: Kinds) -> str:
         "# threshold = 0.95",
     ]
     return "\n".join(parts) + "\n"
+
+
+_PEOPLE: Final = (
+    "# Who is told of alerts. Secrets are references; opsroom notify test team sends a test:",
+    "# [notify.team]",
+    '# kind = "slack"',
+    '# url = "env:OPSROOM_SLACK"',
+    "#",
+    "# [notify.pager]",
+    '# kind = "pagerduty"',
+    '# routing_key = "env:OPSROOM_PAGERDUTY"',
+    "",
+    "# How incidents are handled: who is to be at it when, who is told how often, whom to call.",
+    "# [incident]",
+    '# respond = "15m"',
+    '# internal = "30m"',
+    '# public = "1h"',
+    '# watch = "30m"',
+    "#",
+    "# [[severity]]",
+    '# name = "P1"',
+    '# about = "a complete outage, data loss"',
+    '# page = ["pager"]',
+    '# notify = ["lead"]',
+    "#",
+    "# [contacts.lead]",
+    '# role = "engineering lead"',
+    '# phone = "555-0100"',
+    "#",
+    "# [[escalation]]",
+    '# contact = "lead"',
+    '# after = "15m"',
+    '# since = "unacknowledged"',
+)
+"""Examples of what nobody can find out by looking at a machine."""
 
 
 def _table(kind: str, name: str, settings: Mapping[str, Any], kinds: Kinds) -> list[str]:

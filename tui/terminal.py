@@ -327,6 +327,12 @@ class Lifelines(_App):
         """An exception's message, fit for the crash report. Withheld unless the app knows better."""
         return WITHHELD
 
+    def stand_aside(self) -> None:
+        """The process is stopped next, by Ctrl-Z: let go of what others wait for."""
+
+    def go_on(self) -> None:
+        """The process goes on."""
+
     def leave_with(self, code: int) -> None:
         """Leave with this exit code; from any thread."""
         self._in_loop(lambda: self.exit(return_code=code))

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import sys
-from typing import Final, NoReturn, TextIO
+from typing import TYPE_CHECKING, Final, NoReturn, TextIO
 
 import click
 
@@ -14,6 +14,9 @@ from desk.profile import Profile, ProfileError
 from tui import capabilities, terminal, wiring
 from tui.kinds import Kinds
 from tui.places import Places
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 """What a write says to an output that takes nothing."""
@@ -86,4 +89,33 @@ def profile_of(given: str | None) -> Profile:
         refuse(f"opsroom: {error}")
 
 
-PROFILE: Final = click.option("-c", "--profile", "-P", metavar="NAME|FILE", help="A profile's name or file.")
+class Verbs(click.Group):
+    """Verbs that are each listed with a whole sentence, over several lines where it takes them."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(_SENTENCE)) for name, one in found if one is not None])
+
+
+_SENTENCE: Final = 1000
+"""Longest first sentence of a verb's help, in characters; click cuts longer ones."""
+
+
+def profiles_like(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """What completes a profile's name or file."""
+    from click.shell_completion import CompletionItem  # loaded only when a shell asks
+
+    names = [path.stem for path in whereabouts().profiles() if path.stem.startswith(begun)]
+    return [CompletionItem(begun, type="file"), *map(CompletionItem, names)]
+
+
+def themes_like(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """What completes a theme's name."""
+    return [name for name in ("night", "day", "safe", "plain") if name.startswith(begun)]
+
+
+PROFILE: Final = click.option(
+    "-c", "--profile", "-P", metavar="NAME|FILE", help="A profile's name or file.", shell_complete=profiles_like
+)
+THEME: Final = click.option("--theme", metavar="NAME", help="night, day, safe or plain.", shell_complete=themes_like)

@@ -50,6 +50,7 @@ def approve(profile: str | None, request: str | None) -> None:
 async def _approve(profile: Profile, wanted: str | None) -> int:
     from desk.actor import who
     from desk.audit import Trail
+    from widgets.second import short
 
     secrets, places, clock = Secrets(os.environ), whereabouts(), SystemClock()
     trail = Trail(places.audit, who(os.environ), clock, wiring.about(profile), secrets.redact)
@@ -67,8 +68,14 @@ async def _approve(profile: Profile, wanted: str | None) -> int:
         waiting = second.pending()
         if wanted is None:
             _list(waiting)
+            for one, why in second.barred():
+                say(f"{short(one)}  {one.by.name} wants to {one.what}: not for you to answer: {why}")
             return terminal.EXIT_RETRY if away else terminal.EXIT_OK
         there = [one for one in waiting if one.id.endswith(wanted.lower())]
+        mine = [why for one, why in second.barred() if one.id.endswith(wanted.lower())]
+        if mine and not there:
+            complain(f"opsroom: your answer would not count: {mine[0]}")
+            return terminal.EXIT_BAD
         if len(there) != 1:
             complain(f"opsroom: {'several requests end' if there else 'no request ends'} in {ascii(wanted)[1:-1]}")
             return terminal.EXIT_RETRY if away else terminal.EXIT_BAD

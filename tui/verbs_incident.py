@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tui.incident_papers import Papers
 
 
-@click.group()
+@click.group(cls=verb.Verbs)
 def incident() -> None:
     """Incidents that were declared, with everything that happened in their time. Reads only; no system is asked."""
 

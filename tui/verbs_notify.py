@@ -11,10 +11,10 @@ import click
 from probes.base.notice import Fate
 from tui import terminal, wiring
 from tui.secrets import Secrets
-from tui.verb import PROFILE, profile_of, refuse, say
+from tui.verb import PROFILE, Verbs, profile_of, refuse, say
 
 
-@click.group()
+@click.group(cls=Verbs)
 def notify() -> None:
     """The channels through which people are told of alerts."""
 

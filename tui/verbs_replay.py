@@ -17,7 +17,7 @@ from desk.tape.tape import Tape, TapeError
 from tui import wiring
 from tui.kinds import Kinds
 from tui.places import Places
-from tui.verb import PROFILE, chosen, complain, refuse, say, whereabouts
+from tui.verb import PROFILE, THEME, chosen, complain, refuse, say, whereabouts
 
 if TYPE_CHECKING:
     from desk.replay.player import Player
@@ -34,7 +34,7 @@ _SIZE: Final = "160x48"
 @click.option("--file", type=click.Path(path_type=Path), help="A recording elsewhere, a copied one say.")
 @click.option("--export", type=click.Path(path_type=Path), help="Write NAME.svg or NAME.json instead of opening it.")
 @click.option("--size", metavar="COLUMNSxLINES", default=_SIZE, show_default=True, help="Of the exported picture.")
-@click.option("--theme", metavar="NAME", help="night, day, safe or plain.")
+@THEME
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 def replay(
     profile: str | None, moment: str, span: str, file: Path | None, export: Path | None, size: str,

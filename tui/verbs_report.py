@@ -21,7 +21,7 @@ _FORMS: Final = ("markdown", "json", "csv")
 _SHIFT: Final = "yesterday 00:00"
 
 
-@click.group()
+@click.group(cls=verb.Verbs)
 def report() -> None:
     """What was kept of the system, on paper: Markdown, JSON or CSV. Reads only; no system is asked."""
 

@@ -24,7 +24,7 @@ _NAMES: Final = (".md", ".markdown", ".mdx", ".erb")
 """Ends of the names that `lint` reads in a folder."""
 
 
-@click.group()
+@click.group(cls=verb.Verbs)
 def runbook() -> None:
     """Read a Markdown runbook: it is never changed."""
 

@@ -14,7 +14,7 @@ from desk.profile import Profile
 from probes.base import references
 from tui import terminal
 from tui.kinds import Kinds
-from tui.verb import PROFILE, profile_of, refuse, say
+from tui.verb import PROFILE, THEME, profile_of, profiles_like, refuse, say
 from tui.verbs_wall import EVERY, PAGES, look_of, pages_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("system", metavar="[PROFILE]", required=False)
+@click.argument("system", metavar="[PROFILE]", required=False, shell_complete=profiles_like)
 @PROFILE
 @click.option("--wall", "as_wall", is_flag=True, help="The wall, instead of a room to look around in.")
 @click.option("--port", type=click.IntRange(0, 65535), help="On 127.0.0.1, and nowhere else; any free one if absent.")
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--origin", default="", help="What the browser's address begins with, where it is not this port.")
 @EVERY
 @PAGES
-@click.option("--theme", metavar="NAME", help="night, day, safe or plain.")
+@THEME
 def serve(
     system: str | None, profile: str | None, as_wall: bool, port: int | None, path: Path | None, origin: str,
     every: float, pages: str, theme: str | None,

@@ -25,7 +25,7 @@ _PAGE: Final = 500
 """Records of the store that are read at once."""
 
 
-@click.group()
+@click.group(cls=verb.Verbs)
 def store() -> None:
     """Where several people on one system meet: `store` in the profile."""
 

@@ -11,7 +11,7 @@ import click
 from desk.profile import Profile, ProfileError
 from tui.kinds import Kinds
 from tui.secrets import Secrets
-from tui.verb import PROFILE, profile_of, refuse, whereabouts
+from tui.verb import PROFILE, THEME, profile_of, profiles_like, refuse, whereabouts
 
 if TYPE_CHECKING:
     from tui.wall import WallApp
@@ -31,11 +31,11 @@ EVERY: Final = click.option(
 
 
 @click.command()
-@click.argument("system", metavar="[PROFILE]", required=False)
+@click.argument("system", metavar="[PROFILE]", required=False, shell_complete=profiles_like)
 @PROFILE
 @EVERY
 @PAGES
-@click.option("--theme", metavar="NAME", help="night, day, safe or plain.")
+@THEME
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 def wall(
     system: str | None, profile: str | None, every: float, pages: str, theme: str | None, ascii_only: bool

@@ -22,11 +22,13 @@ from probes.base import GaugeKey, Severity, Target
 from probes.base.log import masked
 from tui import wiring
 from tui.app import OpsroomApp
+from tui.incident_papers import Papers
 from tui.keys import Keymap
 from tui.kinds import Kinds
 from tui.places import Places
 from tui.room import Room
 from tui.secrets import Secrets
+from tui.timelines import Timelines
 from tui.wall_incident import situation
 from widgets.lines import Span, dim, sign
 from widgets.overview import Entry, shows_values
@@ -307,14 +309,21 @@ class WallApp(OpsroomApp):
     """The wall on a terminal. It is made without hands, and there is no way to give it any."""
 
     def __init__(
-        self, room: Room, secrets: Secrets, theme: str, wall: Wall, incidents: tuple[Incidents, IncidentJournal] | None
+        self,
+        room: Room,
+        secrets: Secrets,
+        theme: str,
+        wall: Wall,
+        incidents: tuple[Incidents, IncidentJournal] | None,
+        timelines: Timelines | None = None,
     ) -> None:
-        """`incidents`, and what shares them with other sessions; None: the wall knows of none."""
+        """`incidents`, and what shares them with other sessions; None: the wall knows of none. `timelines`: what
+        happened beside them."""
         if room.make_procedures is not None or room.make_checklists is not None or room.hands is not None:
             raise ValueError("a wall only looks")
         super().__init__(room, secrets, theme)
         self.wall = wall
-        self._incidents = incidents
+        self._incidents, self._timelines = incidents, timelines
 
     async def _start(self) -> None:
         await super()._start()
@@ -324,6 +333,8 @@ class WallApp(OpsroomApp):
 
     async def on_unmount(self) -> None:
         """Let go of everything."""
+        if self._timelines is not None:
+            self._timelines.close()
         if self._incidents is not None:
             self._incidents[1].close()
         await super().on_unmount()
@@ -359,8 +370,9 @@ def make(
     journal = IncidentJournal(file, engine.clock, secrets.redact)
     if sharing is not None:
         sharing.join(journal)
-    made.situation = lambda: situation(incidents, engine.clock.now(), made.mask, room.present())
-    return WallApp(room, secrets, theme, made, (incidents, journal))
+    timelines = Timelines(room, incidents, Papers(profile, places))
+    made.situation = lambda: situation(incidents, engine.clock.now(), made.mask, room.present(), timelines)
+    return WallApp(room, secrets, theme, made, (incidents, journal), timelines)
 
 
 def mask_of(secrets: Secrets) -> Callable[[str], str]:

@@ -30,7 +30,8 @@ from tui.secrets import Secrets
 from tui.terminal import write_private
 
 if TYPE_CHECKING:
-    from desk.audit import Trail
+    from desk.audit import Record, Trail
+    from desk.audit.sinks import LastResort
     from desk.hands import Hands
     from desk.history import Historian
     from desk.inbox.case import Silence
@@ -148,10 +149,11 @@ def hands(
     environ: Mapping[str, str],
     terminal: Terminal | None = None,
     sharing: Sharing | None = None,
+    last: LastResort | None = None,
 ) -> Hands:
     """What may act on a profile's targets, once it is armed. Only for sessions that are not read-only for good.
 
-    `terminal` can be handed over to other programs; None: there is none.
+    `terminal` can be handed over to other programs; None: there is none. `last` takes what no audit does.
     """
     from desk.actions import Runner  # all of it is loaded after the first picture
     from desk.actor import who
@@ -164,7 +166,7 @@ def hands(
 
     clock = engine.clock
     context = Context(secrets, clock.monotonic, clock.now, _operator(), places.state)
-    trail = Trail(places.audit, who(environ), clock, about(profile), secrets.redact)
+    trail = Trail(places.audit, who(environ), clock, about(profile), secrets.redact, last=last)
     targets = {target.name: target for target in profile.targets}
     system = " ".join(one for one in (profile.system, profile.environment.upper()) if one)
 
@@ -172,6 +174,7 @@ def hands(
     second.unclear = partial(misspelt, profile, kinds)
     if sharing is not None:
         second.join(sharing.colleagues)
+        second.witness = partial(_others_audits, sharing.file)
         trail.heard.append(lambda record: sharing.relay.wake())
 
     def setting(name: str) -> Setting:
@@ -201,6 +204,17 @@ def hands(
         )
 
     return Hands(make, trail, clock, profile.arm_minutes, places.passive, second)
+
+
+def _others_audits(file: Path) -> list[Record]:
+    """What the shared store has brought of the audits of others on a system. Raises `OSError`."""
+    from desk.shared.audit import witnessed
+    from desk.store import StoreError
+
+    try:
+        return [one.record for one in witnessed(file) if one.by]
+    except StoreError as error:
+        raise OSError(str(error)) from None
 
 
 def about(profile: Profile) -> dict[str, str]:

@@ -6,8 +6,10 @@ would have typed, how to take it back, and how fresh the look is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from rich.cells import cell_len
@@ -29,6 +31,10 @@ _NAME: Final = 12
 
 _LABEL: Final = 9
 """Cells for the word at the start of a line."""
+
+_EPOCH: Final = re.compile(r"\d{9,10}")
+_STAMP: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d{1,9})?(?:Z|\+00:?00)")
+"""A moment in UTC as machines write it."""
 
 _DANGERS: Final = {
     Danger.READ: Span("changes nothing", Tone.GOOD),
@@ -228,11 +234,22 @@ def _left_out(group: Sequence[Subject], width: int, focus: str, asking: bool) ->
 def _subject(subject: Subject, label: str, width: int) -> list[Line]:
     change: list[Part] = [strong(subject.name), "  ", str(subject.before), dim(" → "), str(subject.after)]
     made = _labelled(label, [*change, *((Span("  taken in", Tone.WARNING),) if subject.taken_in else ())], width)
-    told = "  ".join(f"{name} {SafeText(value)}" for name, value in subject.identity)
+    told = "  ".join(f"{name} {SafeText(_moment(name, value))}" for name, value in subject.identity)
     made += _labelled("", [dim(told)], width)
     for felt in subject.felt:
         made += _labelled("", [str(felt)], width)
     return made
+
+
+def _moment(name: str, value: str) -> str:
+    """A part of an identity with its time as a person reads it.
+
+    >>> _moment("created", "2026-11-22T14:18:40.242460+00:00"), _moment("started", "1795357118"), _moment("pid", "42")
+    ('2026-11-22 14:18:40 UTC', '2026-11-22 14:18:38 UTC', '42')
+    """
+    if name == "started" and _EPOCH.fullmatch(value):
+        return f"{datetime.fromtimestamp(int(value), UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return _STAMP.sub(r"\1 \2 UTC", value)
 
 
 def _labelled(label: str, parts: Sequence[Part], width: int) -> list[Line]:

@@ -47,7 +47,7 @@ def _extra(group: Group) -> str:
         words.append("no healthy target (503)" if group.targets else "no target is registered (503)")
     words += [f"{number} × {why}" for why, number in (group.health.reasons if group.health else ())[:2]]
     if group.errors:
-        words.append(f"{count(group.errors)} answers 5xx a minute")
+        words.append(f"{plural(group.errors, 'answer')} 5xx a minute")
     return ", ".join(words)
 
 

@@ -198,7 +198,7 @@ def _images(facts: DockerFacts) -> Sequence[tuple[Image, str]]:
 def _health(one: Container) -> str:
     if one.health is None:
         return "has no check of its own"
-    streak = f", {count(one.health.failures)} failures in a row" if one.health.failures else ""
+    streak = f", {plural(one.health.failures, 'failure')} in a row" if one.health.failures else ""
     return f"{one.health.word}{streak}{': ' + str(one.health.said) if one.health.said else ''}"
 
 

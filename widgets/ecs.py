@@ -322,7 +322,7 @@ class EcsPanel(Panel[EcsFacts]):
         words = [f"cluster {one.name}", one.status or _GONE]
         words += [f"{plural(one.instances, 'instance')}"] if one.instances else []
         words += (
-            [f"{one.running} tasks running, {_or_gone(one.pending, count)} on their way"]
+            [f"{plural(one.running, 'task')} running, {_or_gone(one.pending, count)} on their way"]
             if one.running is not None
             else []
         )

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, NamedTuple
 
 from desk.words import amount, count, plural, ratio, span
-from probes.aws.elasticache import CacheEvent, CacheGroup, CacheNode, ElastiCacheFacts, Shard
+from probes.aws.elasticache import CacheEvent, CacheGroup, CacheNode, ElastiCacheFacts, Policy, Shard
+from probes.aws.elasticache.policies import key_of
 from probes.base import Severity, Unit
 from widgets.aws import seat_line
 from widgets.draw.marks import bar, spark
@@ -175,6 +176,19 @@ _SHARDS: Final[Table[ElastiCacheFacts, ShardRow]] = Table(
     looks=_LOOKS,
 )
 
+_PARAMETERS: Final[Table[ElastiCacheFacts, Policy]] = Table(
+    name="parameters",
+    title="parameter groups",
+    rows=lambda facts: facts.policies,
+    key=lambda one: key_of(one.group),
+    label=lambda one: f"parameter group {one.group}",
+    columns=(
+        Column("group", lambda one: one.group, 40),
+        Column("maxmemory-policy", lambda one: one.policy or _GONE),
+    ),
+    empty="no parameter group of a Redis or Valkey is known yet: they are read while you look",
+)
+
 _EVENTS: Final[Table[ElastiCacheFacts, CacheEvent]] = Table(
     name="events",
     title="events",
@@ -197,9 +211,9 @@ class ElastiCachePanel(Panel[ElastiCacheFacts]):
         "mem: used share of the memory for data. hit: share of lookups that found something. evict: items thrown out\n"
         "a minute to make room. cpu: of the engine's one thread (for memcached: of the machine). By CloudWatch, a few\n"
         "minutes old. role is not told for groups in cluster mode. policy: maxmemory-policy of the parameter group,\n"
-        "read while you look; CONFIG SET does not work on ElastiCache."
+        "read while you look; a on a parameter group sets it. CONFIG SET does not work on ElastiCache."
     )
-    tables: ClassVar[tuple[Table[Any, Any], ...]] = (_NODES, _SHARDS, _EVENTS)
+    tables: ClassVar[tuple[Table[Any, Any], ...]] = (_NODES, _SHARDS, _PARAMETERS, _EVENTS)
 
     def headline(self, view: View[ElastiCacheFacts]) -> Sequence[Part]:
         """How many nodes answer."""

@@ -71,10 +71,9 @@ def _extra(facts: HttpFacts) -> str:
     words += [f"{one.name} {_ends(one)}" for one in facts.expiries if one.left is not None and one.left < 7 * 86400]
     left = facts.certificate_left
     words += [_ending(left)] if left is not None and left < 21 * 86400 else []
-    if not words and facts.checks:
-        words.append(
-            f"{count(sum(one.ok is True for one in facts.checks))} of {plural(len(facts.checks), 'check')} well"
-        )
+    telling = [one.ok for one in facts.checks if one.ok is not None]
+    if not words and telling:
+        words.append(f"{count(sum(telling))} of {plural(len(telling), 'check')} well")
     return ", ".join(words)
 
 
@@ -190,7 +189,7 @@ def _past(facts: HttpFacts) -> str:
 def _about(facts: HttpFacts) -> str:
     skew = facts.skew
     parts = [f"version {facts.version}"] if facts.version else []
-    parts += [f"made {age(facts.answer_age)} ago"] if facts.answer_age is not None else []
+    parts += [f"{age(facts.answer_age)} old when it came"] if facts.answer_age is not None else []
     parts += [f"its clock is {span(abs(skew))} {'ahead' if skew > 0 else 'behind'}"] if skew and abs(skew) > 2 else []
     parts += [str(facts.content_type)] if facts.content_type else []
     parts += [size(facts.size) + (" (cut)" if facts.cut else "")] if facts.size is not None else []
@@ -264,7 +263,7 @@ class HttpPanel(Panel[HttpFacts]):
         "well: the status is expected, the body holds what the profile expects and does not say it is ill itself.\n"
         "checks: dependencies in a JSON body (checks, components, entries, details). A 503 names its culprit there.\n"
         "latency: from the request sent to the last byte, without connecting; connecting is measured every 30 s.\n"
-        "made … ago: by the Age header or the time stamp in the body; an old answer is cached and proves nothing.\n"
+        "… old when it came: by the Age header or the body's time stamp; an old answer is cached and proves nothing.\n"
         "quota: from X-RateLimit-…, RateLimit and Meta's usage headers; after a 429 nothing is sent until it may be.\n"
         "its clock: from the Date header, to a second. Checks and body come whole with the look “body”."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -115,21 +115,53 @@ class _Widths:
     hand: int
 
 
-def _widths(width: int) -> _Widths:
-    value = 17 if width >= 76 else 0
+_NAMED: Final = (18, 28)
+"""Cells that names keep before they give any away: at least, and when they are long."""
+_SENTENCE: Final = 20
+"""Cells that a sentence takes at least where its rule stands before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Cells that the longest of each column takes."""
+
+    name: int
+    target: int
+    value: int
+    hand: int
+
+
+def _wanted(seen: Sequence[Seen], at: datetime, width: int) -> _Wanted:
+    def longest(texts: Iterable[str]) -> int:
+        return max(map(cell_len, texts), default=0)
+
+    return _Wanted(
+        longest(_name(one.item.face, width) for one in seen),
+        longest(one.item.face.alert.target for one in seen),
+        longest(_value(one.item.face) for one in seen if not one.item.folded),
+        longest(_hand(one.item, at).text for one in seen),
+    )
+
+
+def _widths(width: int, wanted: _Wanted) -> _Widths:
+    """Targets and values take what they need, and leave the rest to the names; of that, who has it takes what the
+    names can do without."""
+    value = min(-(-(wanted.value + 2) // 4) * 4 + 1, 25 if width >= 96 else 17) if width >= 76 else 0
     course = 12 if width >= 116 else 0
     source = (25 if width >= 150 else 13) if width >= 108 else 0
     procedure = 18 if width >= 150 else 0
-    target = 12 if width >= 70 else 9
+    target = min(wanted.target, 12 if width >= 70 else 9)
     hand = 16 if width >= 96 else 13
     apart = sum(bool(one) for one in (value, course, source, procedure)) + 2
     name = width - 11 - target - value - course - source - procedure - hand - apart
-    return _Widths(max(8, name), target, value, course, source, procedure, hand)
+    more = max(0, min(wanted.hand - hand, name - min(max(wanted.name, _NAMED[0]), _NAMED[1])))
+    return _Widths(max(8, name - more), target, value, course, source, procedure, hand + more)
 
 
 def rows(seen: Sequence[Seen], now: float, at: datetime, width: int) -> list[Line]:
     """A line each, in the order given."""
-    return [_row(one, now, at, _widths(width)) for one in seen]
+    widths = _widths(width, _wanted(seen, at, width))
+    return [_row(one, now, at, widths) for one in seen]
 
 
 def _row(one: Seen, now: float, at: datetime, widths: _Widths) -> Line:
@@ -166,15 +198,24 @@ def _sources(item: Item, width: int) -> str:
 
 
 def _name(case: Case, width: int) -> str:
-    """What it is called, with what tells it from its likes; where there is no room for that, the sentence it says."""
+    """What it is called, with what tells it from its likes; where there is no room for that, or nothing to tell it by,
+    the sentence it says."""
+    alert, called = case.alert, _called(case)
+    if called != alert.rule and cell_len(called) <= width:
+        return called
+    if alert.words.startswith(alert.rule) or (alert.theirs is None and width < cell_len(alert.rule) + _SENTENCE):
+        return alert.words
+    return f"{alert.rule}: {alert.words}"
+
+
+def _called(case: Case) -> str:
+    """Its rule, with what tells it from its likes."""
     alert = case.alert
     labels = [text for _, text in alert.labels if text]
     if alert.theirs is not None:
         labels = [text for label, text in alert.theirs.labels if text and label not in ("alertname", "severity")]
-    called = " ".join([alert.rule, *labels[:3]])
-    if cell_len(called) <= width:
-        return called
-    return alert.words if alert.theirs is None or alert.words.startswith(alert.rule) else f"{alert.rule}: {alert.words}"
+    labels = [text for text in labels if text.replace("_", "-") != alert.rule]
+    return " ".join([alert.rule, *labels[:3]])
 
 
 def _course(values: Sequence[float | None], width: int) -> str:
@@ -196,7 +237,7 @@ def _value(case: Case) -> str:
     if alert.value is None:
         return "–"
     said = words.amount(alert.value, alert.unit)
-    if alert.limit is None:
+    if not alert.limit:  # beyond nothing at all: the number says it
         return said
     return f"{said} / {words.amount(alert.limit, alert.unit)}"
 
@@ -258,7 +299,7 @@ def _facts(one: Seen, now: float, at: datetime) -> list[tuple[str, list[Part]]]:
         pairs.append(("quiet", [f"{case.quiet}: nobody is told from here"]))
     pairs.append(("since", [f"{alert.at:%d %b} {words.clock(alert.at)} UTC, {_lasting(case, now)}"]))
     if alert.value is not None:
-        limit = f"  limit {words.amount(alert.limit, alert.unit)}" if alert.limit is not None else ""
+        limit = f"  limit {words.amount(alert.limit, alert.unit)}" if alert.limit else ""
         pairs.append(
             ("value", [strong(words.amount(alert.value, alert.unit)), dim(limit), "  ",
                        Span(_course(one.course, 24), Tone.CHART), dim(f"  {trend(one.course)}")])

@@ -51,7 +51,7 @@ def _trouble(one: Job) -> str:
 
 def _severity(view: View[JobsFacts], one: Job) -> Severity | None:
     said = view.severity(job=str(one.name))
-    return Severity.NOTICE if said is None and (one.failed or _is_late(one)) else said
+    return Severity.NOTICE if said is None and ((one.failed and not one.rests) or _is_late(one)) else said
 
 
 def _row(view: View[JobsFacts], one: Job, width: int) -> Line:
@@ -166,7 +166,7 @@ class JobsPanel(Panel[JobsFacts]):
         for number, words, gauge in (
             (sum(one.paused is True for one in facts.jobs), "paused", ""),
             (sum(_is_late(one) for one in facts.jobs), "late", "job_late_ratio"),
-            (sum(one.failed for one in facts.jobs), "failed", "job_failed"),
+            (sum(one.failed and not one.rests for one in facts.jobs), "failed", "job_failed"),
         ):
             if number:
                 severity = (view.severity(gauge) or Severity.NOTICE) if gauge else None

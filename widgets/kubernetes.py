@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from desk.words import plural, ratio, span
 from probes.base import Severity
-from probes.kubernetes import KubernetesFacts, Trouble
+from probes.kubernetes import KubernetesFacts, Trouble, called
 from widgets.draw.marks import Sign, bar, spark
 from widgets.kubernetes_tables import (
     FATAL,
@@ -30,6 +30,8 @@ from widgets.kubernetes_tables import (
 from widgets.lines import Line, Part, Span, Tone, dim, fit, joined, line, sign, strong, toned, width_of
 from widgets.panel import Panel, Table, View
 
+_ROLLED: Final = frozenset({"deployment", "statefulset", "daemonset"})
+"""Sorts of rows that stand for pods which they make."""
 _TOGETHER: Final = 3
 """Lines for workloads that are well."""
 
@@ -147,6 +149,15 @@ class KubernetesPanel(Panel[KubernetesFacts]):
         "this screen is open. Cluster, context and namespaces were looked up once and stay."
     )
     tables: ClassVar[tuple[Table[Any, Any], ...]] = TABLES
+
+    def called(self, facts: KubernetesFacts, name: str) -> Sequence[str] | None:
+        """As kubectl would take it."""
+        return called(facts, name)
+
+    def is_about(self, row: str, label: str, text: str) -> bool:
+        """Its labels leave the sort away: "shop/web" is a workload's, an autoscaler's or a service's by the label."""
+        sort, _, rest = row.partition("/")
+        return text == row or (text == rest and label in (("workload", "owner") if sort in _ROLLED else (sort,)))
 
     def headline(self, view: View[KubernetesFacts]) -> Sequence[Part]:
         """Nodes, pods, what is broken."""

@@ -110,11 +110,20 @@ class LineView(Drawn):
         return next((n for n, line in enumerate(self.lines) if key and line.key == key), None)
 
     def _reveal(self, key: str | None) -> None:
-        at = self._line_of(key)
-        if at is None or self.size.height == 0 or self._top <= at < self._top + self.size.height:
+        at, height = self._line_of(key), self.size.height
+        if at is None or height == 0:
             return
-        self._top = at if at < self._top else at - self.size.height + 1
-        self.refresh()
+        end = at + 1
+        while end < len(self.lines) and end - at < height and self._goes_on(end):
+            end += 1
+        top = min(max(self._top, end - height), at)
+        if top != self._top:
+            self._top = top
+            self.refresh()
+
+    def _goes_on(self, number: int) -> bool:
+        """Whether a line is the rest of the folded one before it: indented, and not to be chosen by itself."""
+        return not self.lines[number].key and self.lines[number].text.startswith("  ")
 
     def _differs(self, old: Sequence[Line], number: int) -> bool:
         before = old[number] if number < len(old) else None

@@ -17,6 +17,7 @@ from desk.inbox.case import Case
 from desk.inbox.grouping import Item, items, speaking
 from desk.series import Series
 from probes.base import Severity, State
+from widgets.draw.marks import Sign
 from widgets.folding import folded
 from widgets.lines import Line, Part, Span, Tone, dim, fit, joined, line, shortened, sign, strong, toned, width_of
 from widgets.panel import Member, Panel, View, Worry
@@ -31,7 +32,7 @@ _NAME: Final = 20
 SIMULATED: Final = Span("SIMULATED", Tone.NOTICE)
 """Beside the name of what only plays the real thing."""
 _PARTLY: Final = Span("partly SIMULATED", Tone.NOTICE)
-_MARKED: Final = 100
+_MARKED: Final = 70
 """Columns from which each line of what is played says so, in a block where something is real."""
 _MARK: Final = 11
 """Cells of that."""
@@ -295,12 +296,22 @@ def _by_target(block: Block, width: int, now: float) -> list[tuple[Line, bool]]:
     for entry in sorted(block.entries, key=lambda entry: -(entry.severity or 0)):
         head = _headline(entry, now)
         played: tuple[Part, ...] = ("  ", SIMULATED) if entry.simulated else ()
-        said = (part for one in head for part in ("  ", one))
+        said = [part for one in head for part in ("  ", one)]
+        if head and (state := _state(entry, now)) is not None:
+            said = ["  ", state, dim(", was"), *said]
         name = line("  ", _mark(entry, now), " ", strong(entry.name), *played, *said)
         lines.append((Line(name.spans, key_of(entry.name), entry.severity), True))
         below = _entry_lines(entry, width - 2, now, False)
         lines += [(Line((Span("  "), *one.spans), one.key, one.severity), False) for one in below]
     return lines
+
+
+def _state(entry: Entry, now: float) -> Span | None:
+    """The word before values that are not fresh, so that they are not read as of now; None: they are fresh."""
+    if entry.slot.freshness(now) is Freshness.FRESH:
+        return None
+    state = entry.slot.state(now) if entry.slot.failure is not None else State.STALE
+    return toned(state.value, Severity.WARNING if _mild(state) else Severity.CRITICAL)
 
 
 def _mark(entry: Entry, now: float) -> Span:
@@ -328,7 +339,7 @@ def _entry_lines(entry: Entry, width: int, now: float, several: bool) -> list[Li
     if shows_values(entry.slot, now):
         stale = entry.slot.freshness(now) is not Freshness.FRESH
         for one in entry.brief(width - 2):
-            spans = tuple(Span(span.text, Tone.DIM) for span in one.spans) if stale else one.spans
+            spans = tuple(map(past, one.spans)) if stale else one.spans
             lines.append(Line((Span("  "), *spans), key_of(entry.name, one.key), one.severity))
         if not stale and entry.slot.snapshot is not None:
             lines.extend(_short(one, width) for one in gap_lines(entry, key_of(entry.name)))
@@ -440,6 +451,11 @@ def _title(one: Drawn, width: int, now: float) -> Line:
     return Line((*body, *right), key_of(first) if first and not one.room else "")
 
 
+def past(span: Span) -> Span:
+    """What is too old to be true now: what was fine then may be so or not."""
+    return dim(span.text.replace(Sign.FINE.value, Sign.UNKNOWN.value))
+
+
 def _faded(part: Part) -> Span:
     return dim(part.text if isinstance(part, Span) else part)
 
@@ -457,12 +473,19 @@ def _chosen(parts: Sequence[Part], room: int) -> list[Span]:
 
 
 def cut(spans: Sequence[Span], room: int) -> tuple[Span, ...]:
-    """The spans in exactly `room` cells: padded, or cut with an ellipsis."""
+    """The spans in exactly `room` cells: padded, or cut with an ellipsis.
+
+    >>> "".join(span.text for span in cut((Span("four"), Span("more")), 4))
+    'fou…'
+    """
     kept: list[Span] = []
     left = room
     for span in spans:
         size = width_of((span,))
         if size > left:
+            if not left and kept:  # what is there fills it: its last cell tells that there is more
+                last = kept.pop()
+                left, span = width_of((last,)), Span(f"{last.text} ", last.tone)
             kept.append(fit(span, left))
             left = 0
             break

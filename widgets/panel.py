@@ -129,6 +129,8 @@ class Table(Generic[F, R]):
     """Title of the column it is sorted by at first; empty: as the rows come."""
     beyond: Callable[[F], int] = lambda facts: 0
     """Rows there are beyond these, which the probe does not list."""
+    unseen: Callable[[F], str] = lambda facts: ""
+    """Why no rows prove nothing, instead of the words for that: "others' sessions are hidden from us"."""
 
 
 def name_column(width: int) -> int:
@@ -161,6 +163,10 @@ class Panel(Generic[F]):
         """The keys of the rows that a command line of this world means by a name ("deployment/web", "app=web", "pods");
         none of them: the target as a whole; None: nothing of that name was read. For names that no row bears itself."""
         return None
+
+    def is_about(self, row: str, label: str, text: str) -> bool:
+        """Whether a gauge or an alert with this label is about a row."""
+        return text == row
 
     def brief(self, view: View[F], width: int) -> Sequence[Line]:
         """Lines for the overview, the most important first; the room decides how many are seen."""

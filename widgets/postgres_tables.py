@@ -113,6 +113,9 @@ def _session_detail(one: Session) -> Sequence[Line]:
     return lines
 
 
+_NEEDS: Final = "it needs pg_monitor"
+"""What a login lacks that sees its own sessions only."""
+
 SESSIONS: Final[Table[PostgresFacts, Session]] = Table(
     name="sessions",
     title="sessions",
@@ -135,6 +138,7 @@ SESSIONS: Final[Table[PostgresFacts, Session]] = Table(
         Column("query", lambda one: one.query),
     ),
     empty="no session does anything but wait for work",
+    unseen=lambda facts: f"what others do is hidden from us: {_NEEDS}" if facts.limited else "",
     tone=_session_tone,
     detail=_session_detail,
     looks=("explain",),
@@ -179,6 +183,7 @@ BLOCKING: Final[Table[PostgresFacts, Knot]] = Table(
         Column("lock and query", _knot_says),
     ),
     empty="nobody waits for a lock",
+    unseen=lambda facts: f"who waits for a lock is hidden from us: {_NEEDS}" if facts.limited else "",
     tone=lambda one: Tone.WARNING if one.depth else Tone.CRITICAL,
     detail=_knot_detail,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -175,7 +176,9 @@ def whole(shown: Shown, now: datetime, width: int) -> list[Line]:
     """One step, with everything a person needs to do it; the most important first."""
     step, command = shown.step, shown.step.command
     made = [_head(shown, width)]
-    made += folded(line(strong(SafeText(step.title, _TITLE))), width, 0)
+    begun = " ".join(step.title.removesuffix("…").split())
+    if command is not None or " ".join(step.text.split()) == begun or not " ".join(step.text.split()).startswith(begun):
+        made += folded(line(strong(SafeText(step.title, _TITLE))), width, 0)
     if command is not None:
         made += _command(shown, command, width)
     made += _needs(shown, width)
@@ -322,13 +325,35 @@ def proof(one: Evidence, now: datetime, width: int, most: int) -> list[Line]:
     return made
 
 
+_BROKEN: Final = 40
+"""Characters of a line that may have been broken for its length."""
+_BEGINS: Final = re.compile(r"\s*(?:[-*+•]\s|\d{1,3}[.)]\s|>|#|$)|\s{2,}")
+"""What begins a line of its own: an item, a quotation, an empty line, what is set in."""
+
+
 def _text(step: Step, width: int) -> list[Line]:
     """What the author wrote about it, unless the title says it all."""
     if " ".join(step.text.split()) in ("", " ".join(step.title.split())):
         return []
     made: list[Line] = [line()]
-    for one in step.text.splitlines():
+    for one in _flowing(step.text):
         made += folded(line(dim(SafeText(one, _TEXT))), width, 2)
+    return made
+
+
+def _flowing(text: str) -> list[str]:
+    """Lines as an author means them: what he broke for his own editor's width goes on in one.
+
+    >>> _flowing("The API does not accept the application's secret\\nany more.\\n- one\\n- two")
+    ["The API does not accept the application's secret any more.", '- one', '- two']
+    """
+    made: list[str] = []
+    for one in text.splitlines():
+        apart = not made or len(made[-1]) < _BROKEN or " | " in made[-1] + one or _BEGINS.match(one)
+        if apart or made[-1].endswith((":", "  ")):
+            made.append(one)
+        else:
+            made[-1] += f" {one.strip()}"
     return made
 
 

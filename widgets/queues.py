@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from desk.words import age, amount, count, plural, ratio
+from desk.words import age, amount, count, plural, ratio, span
 from probes.base import SafeText, Severity, Unit
 from probes.redis import FailedJob, Group, Outlook, Queue, QueuesFacts, Total, Worker
 from widgets.draw.marks import spark
@@ -154,10 +154,28 @@ def _about(queue: Queue) -> Sequence[Line]:
         ("oldest waiting", _span(queue.oldest_waiting if queue.waiting else None)),
         ("longest running", _span(queue.oldest_active)),
         ("none taken for", _span(queue.stuck)),
+        ("a job takes", took_words(queue)),
         ("stalled", _count(queue.stalled)),
         ("failed lately", f"{_count(queue.failed_minute)} in the last minute, {_share(queue)} of what ended"),
     ]
     return [line(dim(f"{name:<18}"), words) for name, words in pairs]
+
+
+def took_words(queue: Queue) -> str:
+    """How long its jobs take, and of how many that is known."""
+    took = queue.took
+    if took is None:
+        return "unknown: the queue does not tell"
+    measured = f"{plural(took.jobs, 'completed job')} of the last 15 min"
+    if took.median is None:
+        few = "too few to tell" if took.jobs else "removeOnComplete may keep none"
+        return f"unknown: {measured} {'is' if took.jobs == 1 else 'are'} kept, {few}"
+    return f"{_fine(took.median)} in the middle, 95 % within {_fine(took.p95)}, {_fine(took.most)} at most: {measured}"
+
+
+def _fine(value: float | None) -> str:
+    """A length of time, below a second too."""
+    return _GONE if value is None else span(value)
 
 
 def _share(queue: Queue) -> str:
@@ -207,6 +225,8 @@ _QUEUES: Final[Table[QueuesFacts, Queue]] = Table(
         Column("in", lambda queue: _rate(queue.arrived), 8, lambda queue: queue.arrived, True, 96, True),
         Column("out", lambda queue: _rate(queue.drained), 8, lambda queue: queue.drained, True, 96, True),
         Column("growth", lambda queue: _signed(queue.growth), 8, lambda queue: queue.growth, True, 84, True),
+        Column("p95", lambda queue: _fine(queue.took.p95 if queue.took else None), 7,
+               lambda queue: queue.took.p95 if queue.took else None, True, 132, True),
         Column("oldest", lambda queue: _span(queue.oldest_waiting if queue.waiting else None), 7,
                lambda queue: queue.oldest_waiting, True, 120, True),
         Column("outlook", lambda queue: queue.trouble if queue.trouble else outlook(queue)),
@@ -289,6 +309,7 @@ class QueuesPanel(Panel[QueuesFacts]):
         "drains: time until it is empty at the rate of the last seconds; never: it grows, or nothing is taken.\n"
         "keeps pace: about as many are taken as come. wait of a stream: the group's lag; – when Redis can't tell.\n"
         "workers: connections named by BullMQ, live hashes of RQ and Sidekiq; Celery, streams and lists keep none.\n"
+        "p95: time that 95 of 100 of the completed jobs of 15 min took that are kept (BullMQ); –: fewer than ten are.\n"
         "stalled: active, but its worker's lock has run out; such a job runs again.\n"
         "A queue that isn't there is said to be missing, never to be empty. Nothing here touches a job."
     )

@@ -164,7 +164,7 @@ def _snapshot_tone(one: StoredSnapshot) -> Tone:
     return Tone.PLAIN if one.usable else Tone.NOTICE if one.status == "creating" else Tone.CRITICAL
 
 
-_LOOKS: Final = ("events", "snapshots", "maintenance", "reach")
+_LOOKS: Final = ("logs", "events", "snapshots", "maintenance", "reach")
 
 _INSTANCES: Final[Table[RdsFacts, Instance]] = Table(
     name="instances",

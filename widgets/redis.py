@@ -85,7 +85,7 @@ def _saved(facts: RedisFacts) -> str:
     saved = kept.last_save_age
     first = saved is not None and facts.uptime is not None and saved >= facts.uptime - 1  # the start counts as a save
     snapshot = "no snapshot since its start" if first else f"snapshot {age(saved)} ago" if saved is not None else ""
-    unsaved = f"{count(kept.changes)} changes{'' if first else ' since'}" if kept.changes else ""
+    unsaved = f"{plural(kept.changes, 'change')}{'' if first else ' since'}" if kept.changes else ""
     return ", ".join(word for word in (journal, snapshot, unsaved) if word) or _GONE
 
 

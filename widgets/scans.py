@@ -35,7 +35,7 @@ def _state(one: Scan) -> str:
         return "not scanned yet"
     told = [f"{count(one.fixable)} fixable"] if one.fixable else []
     told += [f"{count(len(one.appeared))} new"] if one.appeared else []
-    told += [f"{count(one.skipped)} packages not judged"] if one.skipped else []
+    told += [f"{plural(one.skipped, 'package')} not judged"] if one.skipped else []
     told += [str(one.note)] if one.note else []
     return ", ".join(told)
 

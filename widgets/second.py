@@ -60,6 +60,16 @@ def pressing(waiting: Sequence[Proposal], now: datetime, key: str) -> str:
     return f"{key}: {count} for a second person, {left(first, now)} left: {first.by.name} wants to {_what(first)}"
 
 
+def barred(found: Sequence[tuple[Proposal, str]], width: int) -> list[Line]:
+    """What this person can't answer, and why."""
+    made: list[Line] = []
+    for one, why in found:
+        made.append(line())
+        made += folded(line(dim(f"{one.by.name} wants to "), _what(one)), width, 2)
+        made += folded(line("  ", Span(f"not for you to answer: {why}", Tone.WARNING)), width, 2)
+    return made
+
+
 def _what(proposal: Proposal) -> str:
     return str(SafeText(proposal.what, 80))
 

@@ -9,6 +9,7 @@ from desk.words import age, amount, count, plural, span
 from probes.base import SafeText, Severity
 from probes.postgres.saved import SavedQuery, SqlFacts
 from probes.postgres.saved.gauges import gauge_of
+from probes.postgres.saved.rows import Actable, actable
 from widgets.draw.marks import Sign, spark
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, sign, strong, toned
 from widgets.panel import Column, Panel, Table, View
@@ -182,6 +183,21 @@ _QUERIES: Final[Table[SqlFacts, SavedQuery]] = Table(
 )  # fmt: skip
 
 
+_ROWS: Final[Table[SqlFacts, Actable]] = Table(
+    name="rows",
+    title="rows to act on",
+    rows=actable,
+    key=lambda row: row.key,
+    columns=(
+        Column("query", lambda row: row.query, 24),
+        Column("row", lambda row: " ".join(row.values), 20),
+        Column("says", lambda row: row.told),
+    ),
+    empty="no row came for which the profile has an act: [sql.NAME.query.QUERY.act]",
+    label=lambda row: f"{row.query} {' '.join(row.values)}",
+)
+
+
 class SqlPanel(Panel[SqlFacts]):
     """Saved queries of one database."""
 
@@ -193,9 +209,10 @@ class SqlPanel(Panel[SqlFacts]):
         "change: against the asking before. NULL and no row are missing, never zero: their limits see nothing.\n"
         "asked every: a query that ran out of time is asked more rarely; none takes more than 1/20 of the time.\n"
         "***: covered by redact, or because the column's name says that it is a secret. Enter shows the rows, l all.\n"
+        "rows to act on: a runs the command of the profile for a row, or for marked rows, with the row's key.\n"
         "Role: contrib/postgres/saved.sql gives SELECT on named tables and nothing else."
     )
-    tables: ClassVar[tuple[Table[Any, Any], ...]] = (_QUERIES,)
+    tables: ClassVar[tuple[Table[Any, Any], ...]] = (_QUERIES, _ROWS)
 
     def headline(self, view: View[SqlFacts]) -> Sequence[Part]:
         """How many answered."""

@@ -43,7 +43,7 @@ def _mark(unit: Unit, severity: Severity | None) -> Span:
 
 def _extra(unit: Unit) -> str:
     words = [unit.why]
-    words += [f"restarted {unit.restarts_recent} times in 10 min"] if unit.restarts_recent else []
+    words += [f"restarted {plural(unit.restarts_recent, 'time')} in 10 min"] if unit.restarts_recent else []
     words += ["systemd is working on it"] if unit.job else []
     words += ["its file changed, needs daemon-reload"] if unit.needs_reload else []
     words += [str(unit.status)] if unit.status and not unit.why else []

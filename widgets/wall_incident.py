@@ -56,6 +56,8 @@ class Situation:
     """The next to be due first."""
     timeline: tuple[Happening, ...] = ()
     """The newest last."""
+    unseen: str = ""
+    """Why not all of its time is seen; empty: it is."""
     others: int = 0
     """Other incidents that are open."""
 
@@ -133,7 +135,9 @@ def incident_page(situation: Situation, width: int, height: int) -> list[Line]:
     made = _columns(blocks, width) if wide else _stacked(blocks, width, max(3, height // 2))
     room = height - len(made) - 1
     if room > 1:
-        made += [line(" ", Span("TIMELINE", Tone.TITLE), dim("  UTC, the newest last"))]
+        unseen = (Span(f"   not all of it is seen: {situation.unseen}", Tone.WARNING),) if situation.unseen else ()
+        head = line(" ", Span("TIMELINE", Tone.TITLE), dim("  UTC, the newest last"), *unseen)
+        made += [Line(cut(head.spans, width))]
         made += [_happened(one, width) for one in situation.timeline[-room:]] or [line("  ", dim("nothing yet"))]
     return made[:height]
 

@@ -229,7 +229,9 @@ def _read_into(chapter: Chapter, path: Path) -> None:
         if record.code in (Code.SESSION_OPENED, Code.MISSED):
             chapter.process = chapter.process or _process(record)
         if record.code is Code.MISSED:
-            chapter.notes.append(Problem(path.name, number, "records before this one went to the system's log only"))
+            broken = bool(chapter.records) and "break_glass" in chapter.records[0].data
+            there = "standard error or the system's log" if broken else "the system's log"
+            chapter.notes.append(Problem(path.name, number, f"records before this one went to {there} only"))
         else:
             chapter.records.append(record)
 

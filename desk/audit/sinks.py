@@ -147,13 +147,55 @@ class SystemLog:
         """Nothing is kept open."""
 
 
-class Chain:
-    """One writer's records through all sinks. A record counts as kept when at least one sink took it."""
+class LastResort:
+    """Standard error: where records go that nothing else takes, once a person has said why acts go on all the same.
 
-    def __init__(self, writer: str, sinks: tuple[Sink, ...]) -> None:
+    While a screen has the terminal that standard error leads to, they wait in memory until `speak`.
+    """
+
+    name = "standard error"
+
+    def __init__(self, reason: str, at_once: bool, out: int = 2) -> None:
+        """`at_once`: nothing else is shown where `out` leads."""
+        self.reason = reason
+        self._at_once = at_once
+        self._out = out
+        self._left: list[bytes] = []
+        self.took = False
+        """True once a record is nowhere else."""
+
+    def write(self, record: Record) -> None:
+        """Take the record."""
+        self.took = True
+        if self._at_once:
+            _whole(self._out, record.line)
+        else:
+            self._left.append(record.line)
+
+    def speak(self) -> None:
+        """Write what waits: the terminal is free. What it does not take is lost."""
+        left, self._left = self._left, []
+        with contextlib.suppress(OSError):
+            _whole(self._out, b"".join(left))
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+def _whole(out: int, text: bytes) -> None:
+    while text:
+        text = text[os.write(out, text) :]
+
+
+class Chain:
+    """One writer's records through all sinks. A record counts as kept when at least one sink took it; what none of
+    them takes goes to the last resort, where a person wants that."""
+
+    def __init__(self, writer: str, sinks: tuple[Sink, ...], last: LastResort | None = None) -> None:
         self.writer = writer
         self._sinks = sinks
-        self._heads = {sink.name: START for sink in sinks}
+        self._last = last
+        self._heads = {sink.name: START for sink in (*sinks, *([last] if last is not None else []))}
         self._seq = 0
         self.head = START
         """Hash of the newest record that was kept."""
@@ -166,7 +208,7 @@ class Chain:
         """Number, chain and write it; the record as it was kept. Raises `OSError` when no sink took it."""
         kept = Record(record.writer, self._seq, record.at, record.code, record.data, self.head)
         taken = [sink for sink in self._sinks if self._offer(sink, kept)]
-        if not taken:
+        if not taken and not (self._last is not None and self._offer(self._last, kept)):
             reasons = "; ".join(f"{name}: {why}" for name, why in self.failing.items()) or "there is no sink"
             raise OSError(errno.EIO, reasons)
         self._process = self._process or kept.data.get("process")

@@ -16,7 +16,7 @@ from typing import Any, Final
 from desk.actor import Actor
 from desk.audit import chronicle
 from desk.audit.record import START, Code, Record, canonical
-from desk.audit.sinks import Chain, FileSink, Sink, SystemLog
+from desk.audit.sinks import Chain, FileSink, LastResort, Sink, SystemLog
 from desk.clock import Clock
 from desk.ids import new_id
 from probes.base import Lane, ProbeError
@@ -42,8 +42,10 @@ class Trail:
         about: Mapping[str, Any],
         redact: Callable[[str], str] = lambda text: text,
         sinks: tuple[Sink, ...] | None = None,
+        last: LastResort | None = None,
     ) -> None:
-        """`about` goes into the first record: system, environment, version. `redact` takes out secrets."""
+        """`about` goes into the first record: system, environment, version. `redact` takes out secrets. `last` takes
+        what no sink does; None: then nothing is done."""
         self.folder = folder
         self.actor = actor
         self._clock = clock
@@ -51,7 +53,8 @@ class Trail:
         """Which system, environment and profile the session is about."""
         self._redact = redact
         self._writer = new_id()
-        self._chain = Chain(self._writer, sinks or (FileSink(folder, self._writer), SystemLog()))
+        self.last = last
+        self._chain = Chain(self._writer, sinks or (FileSink(folder, self._writer), SystemLog()), last)
         self._lane = Lane("audit", limit=1)
         self._turn = asyncio.Lock()
         self._opened = False
@@ -87,7 +90,8 @@ class Trail:
                 self._hung = True
                 raise Unrecorded(f"the disk took longer than {PATIENCE:g} s to keep a record") from None
             except (OSError, ProbeError) as error:
-                raise Unrecorded(f"nothing can be recorded: {error.args[-1]}") from None
+                hint = "" if self.last is not None else "; a session with --break-glass REASON acts all the same"
+                raise Unrecorded(f"nothing can be recorded: {error.args[-1]}{hint}") from None
             except (ValueError, TypeError) as error:
                 raise Unrecorded(f"it can't be written down: {error}") from None
             for listener in self.heard:
@@ -118,7 +122,8 @@ class Trail:
             heads = chronicle.heads(self.folder)
         except OSError:
             heads = {}
-        return self._clean({"actor": actor, "process": process, "about": dict(self.about), "heads": heads})
+        glass = {"break_glass": self.last.reason} if self.last is not None else {}
+        return self._clean({"actor": actor, "process": process, "about": dict(self.about), "heads": heads, **glass})
 
     def _clean(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Without secrets, and no longer than a record may be."""

@@ -43,6 +43,8 @@ class InboxJournal(Journal[Record]):
         self._lock = " ".join(("inbox", place or str(path), *sorted(watched)))
         self._claim: Claim | None = None
         self._leads: bool | None = None
+        self._aside = False
+        """True while the process is about to be stopped: it leads no more."""
         self._first = True
         """True until the inbox is open."""
         self._inbox: Inbox | None = None
@@ -80,6 +82,21 @@ class InboxJournal(Journal[Record]):
         claim, self._claim = self._claim, None
         if claim is not None:
             claim.release()
+
+    def stand_aside(self) -> None:
+        """The process is stopped next: another session leads, if there is one. On the event loop; never waits."""
+        self._aside = True
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            claim.release()
+            self._leads = False
+            if self._inbox is not None and not self._first:
+                self._inbox.open(False)
+
+    def go_on(self) -> None:
+        """The process goes on: lead again where nobody does."""
+        self._aside = False
+        self.look()
 
     def about(self, record: Record) -> str:
         """Its case; of a silence that."""
@@ -126,7 +143,7 @@ class InboxJournal(Journal[Record]):
 
     def _lead(self) -> None:
         """Lead where nobody else does, and no longer once somebody else has the lock."""
-        if self._claim is not None and self._claim.held:
+        if self._aside or (self._claim is not None and self._claim.held):
             return
         if self._claim is not None:
             self._claim.release()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from desk.actor import called
+from desk.alert import Alert
 from desk.audit.record import OUTCOMES, Code
 from desk.audit.record import Record as AuditRecord
 from desk.inbox.case import What as CaseWhat
@@ -17,6 +19,7 @@ from desk.runs.record import Judgement
 from desk.runs.record import Record as RunRecord
 from desk.runs.record import What as RunWhat
 from desk.words import amount
+from probes.base import Unit
 
 
 def of_cases(records: Iterable[CaseRecord], since: datetime, until: datetime) -> Iterator[Entry]:
@@ -50,8 +53,15 @@ def _of_case(record: CaseRecord) -> str:
     alert = record.alert
     if alert is None:
         return f"alert {what}{note}"
-    value = f" ({amount(alert.value, alert.unit)})" if alert.value is not None else ""
-    return f"{alert.severity.name.lower()} {what}: {alert.words}{value}{note}"
+    return f"{alert.severity.name.lower()} {what}: {alert.words}{_proof(alert)}{note}"
+
+
+def _proof(alert: Alert) -> str:
+    """The number in brackets, where the sentence does not hold it already and it is more than yes or no."""
+    if alert.value is None or (alert.unit is Unit.COUNT and alert.value in (0, 1)):
+        return ""
+    told = amount(alert.value, alert.unit)
+    return "" if re.search(rf"(?<![\d.,]){re.escape(told)}(?![\d.,]*\d)", alert.words) else f" ({told})"
 
 
 def of_audit(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from desk.incident.order import Skew, arranged
-from desk.incident.record import PAGE, SAID, Declared, Link, Message, Record, Role, Sent, Stage, What
+from desk.incident.record import PAGES, SAID, Declared, Link, Message, Record, Role, Sent, Stage, What
 from desk.incident.scheme import Audience
 
 
@@ -238,7 +238,7 @@ class Incident:
 
     def said(self, audience: Audience) -> Told | None:
         """The newest message to an audience that may have been read."""
-        told = (one for one in reversed(self.messages) if one.said and one.message.template != PAGE)
+        told = (one for one in reversed(self.messages) if one.said and one.message.template not in PAGES)
         return next((one for one in told if one.message.audience == audience), None)
 
     def open_items(self) -> tuple[Item, ...]:

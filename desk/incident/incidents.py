@@ -285,6 +285,10 @@ class Incidents:
             raise IncidentError("security mode is not on")
         self._add_to(incident, What.RELEASED, self._needed(why, "a reason"))
 
+    def gathered(self, incident: str, words: str) -> None:
+        """A bundle of evidence was written, or could not be."""
+        self._add_to(incident, What.GATHERED, self._needed(words, "what came of it"))
+
     def override(self, incident: str, digest: str, reason: str, typed: str) -> None:
         """Let one act be done that security mode bars: the plan of this digest, for a short while."""
         if self._there(incident).security is None:

@@ -6,14 +6,14 @@ recorded word by word.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from desk.incident.incident import Incident, Told
+from desk.incident.incident import Incident
 from desk.incident.places import KNOWN, PLACE, placeholders
-from desk.incident.record import PAGE, Role, Sent
+from desk.incident.record import PAGE, PAGES, Role, Sent
 from desk.incident.scheme import Audience, Scheme, Template
 from desk.incident.timers import Kind, timers
 from desk.notices.wording import System
@@ -54,7 +54,8 @@ class Outgoing(Protocol):
         ...
 
     async def page(self, channel: str, notice: Notice) -> Delivery:
-        """Call whoever is on duty, the same; however often the notice of one case is sent, they are called once."""
+        """Call whoever is on duty, or no longer, the same; however often the notice of one case is sent, they are
+        called once."""
         ...
 
 
@@ -140,11 +141,14 @@ def notice(incident: Incident, message: str, text: str, audience: Audience, syst
     )
 
 
-def page(incident: Incident, message: str, system: System, at: datetime) -> Notice:
-    """What calls whoever is on duty; `message` is its id. All pages of an incident are one case."""
+def page(incident: Incident, message: str, system: System, at: datetime, over: bool = False) -> Notice:
+    """What calls whoever is on duty, or (`over`) says that nobody is called any more; `message` is its id.
+
+    All pages of an incident are one case.
+    """
     return Notice(
         id=message,
-        event="raised",
+        event="cleared" if over else "raised",
         at=at.isoformat(timespec="milliseconds"),
         system=str(SafeText(system.name, 200)),
         environment=str(SafeText(system.environment, 200)),
@@ -160,10 +164,32 @@ def page(incident: Incident, message: str, system: System, at: datetime) -> Noti
     )
 
 
-def paged(incident: Incident, channel: str) -> Told | None:
-    """The newest page of an incident through a channel, whatever became of it."""
-    told = (one for one in reversed(incident.messages) if one.message.template == PAGE)
-    return next((one for one in told if one.message.channel == channel), None)
+def unpaged(incident: Incident, channels: Sequence[str]) -> list[str]:
+    """Those of these channels that are not known to call somebody yet; none once it is over."""
+    calling = _calling(incident, _TAKEN, frozenset(Sent) - _NEVER)
+    return [name for name in channels if incident.open and not calling.get(name, False)]
+
+
+def unended(incident: Incident) -> list[str]:
+    """The channels that may still call somebody for an incident that is over."""
+    calling = _calling(incident, frozenset(Sent) - _NEVER, _TAKEN)
+    return [name for name, so in calling.items() if so and not incident.open]
+
+
+_NEVER: Final = frozenset({Sent.REFUSED, Sent.UNSENT})
+_TAKEN: Final = frozenset({Sent.SENT, Sent.SENDING})
+
+
+def _calling(incident: Incident, begun: Set[Sent], ended: Set[Sent]) -> dict[str, bool]:
+    """By channel whether somebody is called. `begun`, `ended`: what must have become of a page, and of its end, to
+    count."""
+    found: dict[str, bool] = {}
+    for told in incident.messages:
+        if told.message.template in PAGES:
+            begins = told.message.template == PAGE
+            if told.sent in (begun if begins else ended):
+                found[told.message.channel] = begins
+    return found
 
 
 FATES: Final[Mapping[Fate, Sent]] = {

@@ -26,6 +26,12 @@ that happens to be a password must stay that name. All other texts are for peopl
 PAGE: Final = "page of duty"
 """The template's name of what calls somebody through PagerDuty; no template of a profile can have it."""
 
+PAGE_OVER: Final = "end of page"
+"""The same of what tells PagerDuty that nobody is called for it any more."""
+
+PAGES: Final = frozenset({PAGE, PAGE_OVER})
+"""What is told PagerDuty, and is no message to anybody."""
+
 TEXT: Final = 4000
 """Characters of a text that are kept."""
 
@@ -62,6 +68,8 @@ class What(Enum):
     RELEASED = "security mode off"
     OVERRODE = "evidence overridden"
     """Somebody lets an act be done that security mode bars."""
+    GATHERED = "evidence gathered"
+    """A bundle was written: where it lies, its hash, what is missing."""
     ITEM = "action item"
     ITEM_CHANGED = "action item changed"
     ITEM_DONE = "action item done"

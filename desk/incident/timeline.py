@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from desk.incident.incident import Incident
 from desk.incident.order import LEAST, Skew, ordered, skews
-from desk.incident.record import PAGE, Record, What
+from desk.incident.record import PAGE, PAGE_OVER, Record, What
 
 LEAD: Final = timedelta(minutes=15)
 """How long before it was noticed things beside it belong to it: what was changed then may be why."""
@@ -117,7 +117,7 @@ def of_incident(incident: Incident) -> Iterator[Entry]:
             roles[record.role] = record.who
         if record.what is What.ANSWERED and record.sent is not None and record.about in sent:
             message = sent[record.about]
-            name = "page" if message.template == PAGE else "message"
+            name = _PAGED.get(message.template, "message")
             words = f"{name} to {message.channel} {record.sent.value}" + (f": {record.text}" if record.text else "")
         follows = tuple(one for one in (record.after, record.about) if one)
         if record.declared is not None and record.declared.occasion is not None:
@@ -135,6 +135,9 @@ _SOURCES: Final = {
     What.NOTED: Source.NOTE,
     What.REACTED: Source.REACTION,
 }
+
+
+_PAGED: Final = {PAGE: "page", PAGE_OVER: "end of page"}
 
 
 def _said(record: Record, items: Mapping[str, str], had: str) -> str:
@@ -165,8 +168,8 @@ def _said(record: Record, items: Mapping[str, str], had: str) -> str:
             belongs = "belongs to it" if record.what is What.LINKED else "does not belong to it"
             return f"{name} {record.link.words or record.link.id} {belongs}"
         case What.MESSAGE if record.message is not None:
-            if record.message.template == PAGE:
-                return f"page to {record.message.channel}"
+            if record.message.template in _PAGED:
+                return f"{_PAGED[record.message.template]} to {record.message.channel}"
             how = "copied" if record.message.channel == "clipboard" else f"to {record.message.channel}"
             return f"{record.message.audience} message {record.message.template} {how}".replace("  ", " ")
         case What.ITEM:

@@ -235,11 +235,13 @@ def _messages(incident: Incident, scheme: Scheme) -> Iterator[Timer]:
         if every is None or incident.joined:
             continue
         last = incident.said(audience)
+        began = max(incident.clock, last.at) if last is not None else incident.clock
+        due = _later(began, every)
         if incident.open:
-            began = max(incident.clock, last.at) if last is not None else incident.clock
-            yield Timer(kind, _later(began, every), began, f"{kind.value}, every {_minutes(every)}")
-        elif incident.resolved is not None and not incident.told_end(audience):
-            yield Timer(kind, incident.resolved, incident.resolved, f"{kind.value} that it is over")
+            yield Timer(kind, due, began, f"{kind.value}, every {_minutes(every)}")
+        elif incident.resolved is not None and last is not None and not incident.told_end(audience):
+            over = incident.resolved  # who was told nothing of it is not told that it is over
+            yield Timer(kind, max(due, over), over, f"{kind.value} that it is over")
 
 
 def _course(incident: Incident, scheme: Scheme) -> Iterator[Timer]:

@@ -205,6 +205,14 @@ class Courier:
         self._coming.append(change)
         self._news.set()
 
+    def stand_aside(self) -> None:
+        """The process is stopped next: another session sends, if there is one. What goes on asks for its channels
+        again. On the event loop; never waits."""
+        for claim in self._claims.values():
+            if claim is not None:
+                claim.release()
+        self._claims.clear()
+
     async def close(self) -> None:
         """Put what has come, let a try under way end, let go; in a moment, even when everything hangs."""
         self._over.set()

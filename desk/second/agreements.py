@@ -11,12 +11,12 @@ from functools import partial
 from typing import Any, Final
 
 from desk.actor import Actor
-from desk.audit import Chronicle, Code, Trail, Unrecorded
+from desk.audit import Chronicle, Code, Record, Trail, Unrecorded
 from desk.clock import Clock
 from desk.ids import new_id
 from desk.second.colleagues import Colleagues, Unreachable
 from desk.second.hold import Hold
-from desk.second.proposal import EXPIRY, OVER, Answer, Matter, Person, Proposal, State, Unfit
+from desk.second.proposal import EXPIRY, OVER, Answer, Matter, Person, Proposal, State, Unfit, one_person
 from desk.second.rule import Rule
 
 _PATIENCE: Final = 5.0
@@ -73,6 +73,8 @@ class Agreements:
         self._tasks: set[asyncio.Task[None]] = set()
         self._bell: Callable[[], None] = lambda: None
         self._began = False
+        self.witness: Callable[[], Sequence[Record]] = tuple
+        """Gives the audits of others on this system, as far as the shared store has brought them; may wait."""
         self.unclear: Callable[[], Sequence[str]] = tuple
         """Asked before a session is armed: what nobody can understand in the rule that the profile says."""
 
@@ -267,6 +269,12 @@ class Agreements:
         found = {one.id: one for way in self._ways for one in way.pending() if not one.by.same(me)}
         return sorted(found.values(), key=lambda one: (one.asked, one.id))
 
+    def barred(self) -> list[tuple[Proposal, str]]:
+        """What others seem to ask and this person can't answer, with the reason: who asks is this person as well."""
+        me = _person(self._trail.actor, self._ways)
+        found = {one.id: one for way in self._ways for one in way.pending()}
+        return [(one, same) for one in found.values() if (same := one_person(one.by, me))]
+
     async def refresh(self) -> None:
         """Look now what others ask. What can't be reached has its own words."""
         await asyncio.gather(*(self._refreshed(way) for way in self._ways))
@@ -285,8 +293,8 @@ class Agreements:
         way = next((one for one in self._ways if proposal in one.pending()), None)
         if way is None:
             raise Unfit("it is over: it was withdrawn, has expired or was done")
-        if proposal.by.same(_person(self._trail.actor, self._ways)):
-            raise Unfit("who asks can't be the second person")
+        if same := one_person(proposal.by, _person(self._trail.actor, self._ways)):
+            raise Unfit(same)
         data = {"request": proposal.id, "digest": proposal.digest, "granted": granted, "words": words}
         asked = {"what": proposal.what, "where": proposal.where, "reason": proposal.reason, "of": way.name}
         asker = proposal.told["by"]
@@ -308,6 +316,7 @@ class Agreements:
             raise Unrecorded("; ".join(unclear))
         try:
             await self.hold.recall(read)
+            await self.hold.hear(self.witness)
             if not self.hold.stands:
                 await self._keep(self.hold.in_force, "")
         except OSError as error:
@@ -318,12 +327,15 @@ class Agreements:
         """Two people have agreed on what the profile says. Raises as `use` does; `OSError` when it can't be kept."""
         if digest != self.hold.digest:
             raise Unfit("the rule has changed since it was asked about")
+        rule = self.hold.said
         await self.use(id_, digest)
-        await self._keep(self.hold.said, id_)
+        await self._keep(rule, id_)
+        self.hold.leave_behind()
 
     async def _keep(self, rule: Rule, agreed: str) -> None:
         """Audit first: when only that has it, the stricter one goes on to hold."""
-        await self._trail.note(Code.SECOND_RULE, {"rule": rule.told, "words": rule.words, "request": agreed})
+        heard = {"heard": self.hold.heard} if agreed else {}
+        await self._trail.note(Code.SECOND_RULE, {"rule": rule.told, "words": rule.words, "request": agreed, **heard})
         await self.hold.keep(rule)
         self.hold.audited(rule)
 

@@ -1,6 +1,8 @@
 """Which rule is in force: the profile's, or the stricter one that held before, until two people agree on less.
 
-What held is kept twice: in a private file, and in the audit. Where the two differ the stricter one counts.
+What held is kept twice: in a private file, and in the audit. Where the two differ the stricter one counts. So does what
+other sessions on the system put into the shared store, whatever their machine: it only ever makes a rule stricter, and
+nobody but this session's own profile and people says who may agree.
 """
 
 from __future__ import annotations
@@ -8,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from desk.audit import Chronicle, Code, digest
+from desk.audit import Chronicle, Code, Record, digest
 from desk.private import open_file, open_folder
 from desk.second.rule import Rule
 from probes.base import Lane, ProbeError
@@ -42,13 +44,24 @@ class Hold:
         self._turn = asyncio.Lock()
         self._kept = Rule()
         self._audited = Rule()
+        self._theirs = Rule()
+        """What others have in force, by the shared store."""
+        self._heard: frozenset[str] = frozenset()
+        """Their records of it."""
+        self._settled: frozenset[str] = frozenset()
+        """Those of them that two people here have agreed to leave behind."""
         self.known = False
         """True once what held before was looked at."""
 
     @property
     def before(self) -> Rule:
-        """What was last in force."""
-        return self._kept.joined(self._audited)
+        """What was last in force, here and elsewhere."""
+        return self._kept.joined(self._audited).joined(self._theirs)
+
+    @property
+    def heard(self) -> list[str]:
+        """The records of others that are known by now; who agrees on less leaves them behind."""
+        return sorted(self._heard | self._settled)
 
     @property
     def said(self) -> Rule:
@@ -81,10 +94,28 @@ class Hold:
             if self.known:
                 return
             try:
-                self._kept, self._audited = await self._lane.run(self._look, read)
+                self._kept, self._audited, self._settled = await self._lane.run(self._look, read)
             except ProbeError as error:
                 raise OSError(str(error.message)) from None
             self.known = True
+
+    async def hear(self, read: Callable[[], Iterable[Record]]) -> None:
+        """Look what others have in force; `read` gives their audits as the shared store has brought them.
+
+        Raises `OSError` when that is there and can't be read.
+        """
+        async with self._turn:
+            try:
+                found = await self._lane.run(lambda: [one for one in read() if one.code is Code.SECOND_RULE])
+            except ProbeError as error:
+                raise OSError(str(error.message)) from None
+            there = {_id(one): one for one in found if _id(one) not in self._settled}
+            self._heard, self._theirs = frozenset(there), _strictest(there.values())
+
+    def leave_behind(self) -> None:
+        """Two people here have agreed on less than others have in force."""
+        self._settled |= self._heard
+        self._heard, self._theirs = frozenset(), Rule()
 
     async def keep(self, rule: Rule) -> None:
         """This one is in force from now on. Raises `OSError`; then the one before is."""
@@ -108,8 +139,9 @@ class Hold:
         """Let go."""
         self._lane.close()
 
-    def _look(self, read: Callable[[], Chronicle]) -> tuple[Rule, Rule]:
-        return self._filed(), last_rule(read(), *self._about)
+    def _look(self, read: Callable[[], Chronicle]) -> tuple[Rule, Rule, frozenset[str]]:
+        found = read()
+        return self._filed(), last_rule(found, *self._about), _left_behind(found, *self._about)
 
     def _filed(self) -> Rule:
         if self._folder is None or not (self._folder / _FILE).exists():
@@ -144,16 +176,39 @@ class Hold:
 
 def last_rule(found: Chronicle, system: str, environment: str) -> Rule:
     """The rule that the audit says was last in force for a system; one that asks for nothing where it says none."""
+    for one in reversed(_rules(found, system, environment)):
+        with suppress(ValueError):
+            return Rule.read(one.data.get("rule"))
+    return Rule()
+
+
+def _rules(found: Chronicle, system: str, environment: str) -> list[Record]:
+    """The records of a system's rule, in order."""
     here = {
         chapter.writer
         for chapter in found.chapters
         if chapter.records and _about(chapter.records[0].data) == (system, environment)
     }
-    told = [one.data.get("rule") for one in found.records() if one.code is Code.SECOND_RULE and one.writer in here]
-    for one in reversed(told):
+    return [one for one in found.records() if one.code is Code.SECOND_RULE and one.writer in here]
+
+
+def _left_behind(found: Chronicle, system: str, environment: str) -> frozenset[str]:
+    """What others had in force when two people here agreed on less."""
+    told = (one.data.get("heard") for one in _rules(found, system, environment) if one.data.get("request"))
+    return frozenset(name for names in told if isinstance(names, list) for name in names if isinstance(name, str))
+
+
+def _strictest(records: Iterable[Record]) -> Rule:
+    """What asks for whatever any of them asks for. Who may agree is never for others to say: they could name nobody."""
+    made = Rule()
+    for one in sorted(records, key=_id):
         with suppress(ValueError):
-            return Rule.read(one)
-    return Rule()
+            made = made.joined(replace(Rule.read(one.data.get("rule")), approvers=frozenset()))
+    return made
+
+
+def _id(record: Record) -> str:
+    return f"{record.writer}/{record.seq}"
 
 
 def _about(data: Mapping[str, Any]) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from desk.second.proposal import Person, Unfit
+from desk.second.proposal import Person, Unfit, one_person
 
 _NOBODY: Final = 0xFFFF_FFFF
 """The kernel's login uid of a process that nobody logged in for (proc_pid_loginuid(5))."""
@@ -73,8 +73,8 @@ def of(connection: socket.socket) -> Peer:
 
 def hindrance(asker: Peer, second: Peer) -> str:
     """Why somebody can't be the second person for another; empty: they are two, as far as the kernel tells."""
-    if second.person.same(asker.person):
-        return "who asks can't be the second person"
+    if same := one_person(asker.person, second.person):
+        return same
     if second.login is None and asker.login is not None:
         return "nobody logged in for this process: log in as yourself to answer"
     if second.login is None and 0 in (second.uid, second.real):

@@ -63,6 +63,23 @@ class Person:
         return not self.marks or not other.marks or not self.marks.isdisjoint(other.marks)
 
 
+def one_person(asker: Person, second: Person) -> str:
+    """Why one of them can't be the second person for the other, and what to do; empty: they are two people."""
+    if not second.same(asker):
+        return ""
+    lead = "who asks can't be the second person"
+    shared = sorted(asker.marks & second.marks)
+    roles = [one for one in shared if one.startswith("role ")]
+    users = [one.partition(",")[0] for one in shared if one not in roles]
+    if users:
+        here = next((one for one in users if " on " in one), users[0])
+        own = "log in to the machine with an account of your own, not by su from a shared one"
+        return f"{lead}, and both are {here}: {own}"
+    if roles:
+        return f"{lead}, and both are {roles[0]} of the store: answer with a login of your own"
+    return f"{lead}, and nothing proves that this is somebody else: log in with an account of your own"
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """What is asked of a second person. All of it is shown before they answer."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final
@@ -165,6 +166,12 @@ class SharedLocks:
             if self._there and not self._server.alive():
                 self._lose()
             return claim.there and claim.connection == connection
+
+    def settle(self, within: float) -> None:
+        """Wait until the store knows what was released, so many seconds at most."""
+        ends = time.monotonic() + within
+        while self._there and self._leaving and time.monotonic() < ends:
+            time.sleep(0.01)
 
     def suspect(self) -> None:
         """Another connection to the same server broke or was made: look at once how this one does."""

@@ -77,6 +77,8 @@ class Strand:
     """Told, on the relay's thread, that something new lies in the file."""
     before: Callable[[], None] = lambda: None
     """Called before each look at the file, on the relay's thread. May raise `StoreError`."""
+    believed: Callable[[Carried], Carried] = lambda row: row
+    """A record that came from the store as it is to lie in the file; the same wherever it is asked."""
     lasts: timedelta | None = None
     """How long its records are kept here; None: whoever writes them sees to that."""
 
@@ -331,7 +333,7 @@ class Relay:
             rows = self._store.read(strand.stream, after, _PAGE)
             if not rows:
                 return False
-            fit = [row for row in rows if self._fits(strand, row)]
+            fit = [strand.believed(row) for row in rows if self._fits(strand, row)]
             if file.bring(self._id, strand.stream, fit, rows[-1]):
                 strand.arrived()
         return True

@@ -33,8 +33,8 @@ class Standing:
     def brief(self, now: float) -> str:
         """For the top line; empty: all is well. `now`: monotonic seconds."""
         if self.lost is not None:
-            told = f"STORE LOST {words.age(max(0.0, now - self.lost))}: {self.why}"
-            return f"{told}; {_wait(self.waiting)}" if self.waiting else told
+            waiting = f", {_wait(self.waiting)}" if self.waiting else ""
+            return f"STORE LOST {words.age(max(0.0, now - self.lost))}{waiting}: {self.why}"
         if self.trouble:
             return "STORE: not all is shared"
         return ""

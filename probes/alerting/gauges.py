@@ -42,7 +42,7 @@ ALERT_RULES: Final = (
         op=">",
         threshold=0,
         severity=Severity.NOTICE,
-        say="{value} of the silences in force ends within 15 min; what still fires pages again then",
+        say="{value:silence} about to end, within 15 min; what still fires pages again then",
     ),
     Rule(
         name="clock-skew",

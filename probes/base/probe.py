@@ -50,6 +50,8 @@ class Look:
     """True when it streams lines until closed; else it answers once with a `Sheet`."""
     row: str = ""
     """Key of the only row that it is about; empty: it suits any row."""
+    evidence: bool = False
+    """True when a bundle of evidence takes it of every row: it is cheap, and may be gone after a restart."""
 
 
 @dataclass(frozen=True, slots=True)

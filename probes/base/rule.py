@@ -77,7 +77,8 @@ class Rule:
     severity: Severity
     say: str
     """The sentence, with the number that proves it. `{value}` is the gauge in human units, `{limit}` the threshold;
-    any other name is a label of the gauge or another gauge of the target with the same labels (or none)."""
+    any other name is a label of the gauge or another gauge of the target with the same labels (or none). `{value:job}`
+    is it with its noun: 1 job, 2 jobs."""
     hold: float = 0.0
     """Seconds the condition must be true before the alert is raised."""
     consecutive: int = 1

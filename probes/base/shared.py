@@ -29,6 +29,8 @@ class Carried:
     """Its place: in the file for what goes there, in the store for what comes from it."""
     by: str = ""
     """The login that brought it there, as the server says."""
+    kept: int = 0
+    """When the store got it, by the server's clock, milliseconds since 1970; 0: it comes from no store."""
 
 
 @dataclass(frozen=True, slots=True)

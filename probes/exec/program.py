@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,11 @@ _GRACE: Final = 1.0
 """Seconds a killed program may take to be gone."""
 _MOST: Final = 4
 """Programs of one name that may be left behind at once."""
+_STREAM: Final = (
+    'exec 3<&0; "$@" </dev/null 3<&- & p=$!; { cat <&3; kill -9 0; } >/dev/null 2>&1 & '
+    'c=$!; wait "$p"; e=$?; kill "$c"; exit "$e"'
+)
+"""A stream ends with whoever reads it, also when we are killed outright: the input is ours, and ends when we do."""
 _left: dict[str, list[_Child]] = {}
 """Killed programs that were not gone in time, by name."""
 _ending: set[asyncio.Task[bool]] = set()
@@ -98,13 +104,19 @@ class _Child:
 
 
 async def _start(
-    argv: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None = None, held: bool = False
+    argv: Sequence[str],
+    env: Mapping[str, str] | None,
+    cwd: Path | None = None,
+    held: bool = False,
+    name: str = "",
 ) -> _Child:
-    still = [one for one in _left.pop(argv[0], ()) if not one.is_over]
+    """`held`: its input stays open. `name`: by which it is told of; absent: that of the program."""
+    name = name or argv[0]
+    still = [one for one in _left.pop(name, ()) if not one.is_over]
     if still:
-        _left[argv[0]] = still
+        _left[name] = still
     if len(still) >= _MOST:
-        raise ProbeError(Cause.TIMEOUT_READ, f"{len(still)} calls of {argv[0]} hang and can't be ended")
+        raise ProbeError(Cause.TIMEOUT_READ, f"{len(still)} calls of {name} hang and can't be ended")
     loop = asyncio.get_running_loop()
     try:
         made = await _whole(
@@ -120,11 +132,11 @@ async def _start(
             )
         )
     except FileNotFoundError:
-        raise ProbeError(Cause.MISSING, f"{argv[0]} is not installed here") from None
+        raise ProbeError(Cause.MISSING, f"{name} is not installed here") from None
     except PermissionError:
-        raise ProbeError(Cause.LOCAL_PERM, f"not allowed to run {argv[0]}") from None
+        raise ProbeError(Cause.LOCAL_PERM, f"not allowed to run {name}") from None
     except OSError as error:
-        raise ProbeError(Cause.LOCAL_PERM, SafeText(f"{argv[0]} can't be run: {error.strerror}", 300)) from None
+        raise ProbeError(Cause.LOCAL_PERM, SafeText(f"{name} can't be run: {error.strerror}", 300)) from None
     return _Child(*made)
 
 
@@ -191,9 +203,13 @@ async def lines(
 ) -> AsyncGenerator[bytes, None]:
     """Stream a program's output line by line until it ends or the iterator is closed, which kills it.
 
-    Of a line longer than `LONGEST` only the beginning is kept. `held`: its input stays open, and ends when we do.
+    Of a line longer than `LONGEST` only the beginning is kept. It ends with us, even when we are killed outright.
+    `held`: it sees to that itself, by its input, which stays open and ends when we do.
     """
-    child = await _start(argv, env, held=held)
+    kept = _environment(env)
+    found = shutil.which(argv[0], path=kept.get("PATH"))  # what can't be started is told as ever
+    bound = ["sh", "-c", _STREAM, "opsroom", found, *argv[1:]] if found and not held else argv
+    child = await _start(bound, env, held=True, name=argv[0])
     try:
         rest = b""
         while chunk := await child.out.read(_CHUNK):

@@ -153,7 +153,14 @@ class HostProbe(Probe[HostFacts]):
     def looks(self) -> tuple[Look, ...]:
         """The kernel's log, and who listens, of this machine where it runs Linux."""
         local = self.linux and self._far is None
-        return (Look("kernel", "kernel log"), Look("ports", "ports that somebody listens on")) if local else ()
+        return (
+            (
+                Look("kernel", "kernel log", evidence=True),
+                Look("ports", "ports that somebody listens on", evidence=True),
+            )
+            if local
+            else ()
+        )
 
     async def look(self, name: str, subject: str) -> Sheet:
         """The newest lines of the kernel's log, each with the seconds after boot; or who listens where."""

@@ -1,5 +1,6 @@
 """A Kubernetes cluster and what runs on it, read over its API; only `act` changes it."""
 
+from probes.kubernetes.called import called
 from probes.kubernetes.facts import (
     Autoscaler,
     Budget,
@@ -36,4 +37,5 @@ __all__ = [
     "Trouble",
     "Use",
     "Workload",
+    "called",
 ]

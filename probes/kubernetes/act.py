@@ -200,9 +200,9 @@ class KubernetesActuator(Actuator[KubernetesFacts]):
         if action is SCALE:
             number = request.number or 0
             if number == one.desired:
-                raise ProbeError(Cause.MISSING, f"{one.name} has {number} pods already")
+                raise ProbeError(Cause.MISSING, f"{one.name} has {_pods(number)} already")
             fewer = one.desired - number
-            return f"{number} pods", [f"{fewer} fewer than now: they end"] if fewer > 0 else []
+            return _pods(number), [f"{fewer} fewer than now: they end"] if fewer > 0 else []
         if action is STOP:
             return "no pod", [f"all {one.desired} pods end; nothing of it answers any more"]
         if action is UNDO:
@@ -504,6 +504,10 @@ class _ActingSight(Sight):
 _TWO: Final = "more than one PodDisruptionBudget"
 """What the API server says of a pod that it never evicts."""
 _FOR_GOOD: Final = Choice(FOREVER, SafeText("nobody takes it back by itself"))
+
+
+def _pods(number: int) -> str:
+    return "1 pod" if number == 1 else f"{number} pods"
 
 
 def _policy(sight: Sight) -> str:

@@ -50,7 +50,7 @@ def facts_of(
         user=SafeText(place.login.name, 100),
         version=version,
         skew=skew,
-        insecure=place.insecure or place.server.startswith("http:"),
+        insecure=place.unproven,
         metered="podmetrics" in found or "nodemetrics" in found,
         absent=kept.absent,
         expected=settings.expect_nodes,

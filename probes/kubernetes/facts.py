@@ -417,7 +417,7 @@ class KubernetesFacts:
     skew: float | None = None
     """Seconds the API server's clock is ahead of this machine's."""
     insecure: bool = False
-    """The API server's certificate is not checked."""
+    """True when nothing proves which API server this is: its certificate is not checked."""
     metered: bool = False
     """There is a metrics-server that answers."""
     absent: tuple[str, ...] = ()

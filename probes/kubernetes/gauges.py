@@ -122,7 +122,7 @@ RULES: Final = (
     ),
     Rule(
         name="stuck-terminating", gauge="stuck_terminating", op=">", threshold=0, severity=Severity.NOTICE, hold=60,
-        say="{owner}: {value} should have been gone and are not",
+        say="{owner}: {value:pod} asked to end and still there",
     ),
     Rule(
         name="replicas-short", gauge="replicas_short", op=">", threshold=0, severity=Severity.WARNING, hold=120,

@@ -92,9 +92,28 @@ class Place:
         return f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
     @property
+    def unproven(self) -> bool:
+        """True when another server could answer and nobody would see it: no certificate is checked. What speaks plain
+        HTTP on this very machine, as `kubectl proxy` does, has none to show, and nobody on the way."""
+        parts = urlsplit(self.server)
+        return self.insecure or (parts.scheme == "http" and (bool(self.proxy) or not _is_here(parts.hostname or "")))
+
+    @property
     def identity(self) -> str:
         """A hash that tells clusters apart: of address and authority."""
         return hashlib.sha256(f"{self.server}\n{self.authority}".encode()).hexdigest()[:32]
+
+
+def _is_here(host: str) -> bool:
+    """True for an address of this machine itself.
+
+    >>> _is_here("127.0.0.1"), _is_here("::1"), _is_here("localhost"), _is_here("10.0.0.1"), _is_here("127.evil.org")
+    (True, True, True, False, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def find(paths: str | None, context: str | None, environ: Mapping[str, str]) -> Place:

@@ -84,9 +84,9 @@ class Looks:
     """Takes closer looks with what the last reading knew."""
 
     offered: Final = (
-        Look("logs", "log of the pod, or of all pods behind it", follow=True),
-        Look("describe", "everything about it, and its events"),
-        Look("previous", "log of the run before, of a pod that restarts"),
+        Look("logs", "log of the pod, or of all pods behind it", follow=True, evidence=True),
+        Look("describe", "everything about it, and its events", evidence=True),
+        Look("previous", "log of the run before, of a pod that restarts", evidence=True),
         Look("errors", "errors in its logs of 24 h, counted"),
         Look("history", "revisions of the workload"),
         Look("configmaps", "ConfigMaps, and which nothing refers to"),
@@ -191,7 +191,7 @@ class Looks:
             except ProbeError as error:
                 lines.append(SafeText(f"({error.message})"))
         left = max(0, len(sources) - FOLLOWED)
-        lines += [SafeText(f"{left} more logs were not read")] if left else []
+        lines += [SafeText(f"{left} of {len(sources)} logs were not read")] if left else []
         return Sheet(f"{'the run before, ' if previous else ''}last lines of {subject}", tuple(lines))
 
     async def _errors(self, served: Mapping[str, Resource], subject: str) -> Sheet:
@@ -217,7 +217,7 @@ class Looks:
         )
         lines = count_lines([*counts, *before], HOURS)
         left = len(sources) - len(counts)
-        lines += [SafeText(f"{left} more logs were not counted")] if left > 0 else []
+        lines += [SafeText(f"{left} of {len(sources)} logs were not counted")] if left > 0 else []
         return Sheet(f"errors of {subject} in {HOURS:g} h", tuple(lines))
 
     async def _sources(self, served: Mapping[str, Resource], subject: str) -> list[Source]:
@@ -261,6 +261,8 @@ class Looks:
         for name, row in named:
             if name == subject:
                 return row
+        if not subject:
+            raise ProbeError(Cause.MISSING, "a cluster has no log of its own: choose a workload or a pod of it")
         raise ProbeError(Cause.GONE, f"there is no workload or pod {SafeText(subject, 60)}")
 
     def _about(self, subject: str) -> str:

@@ -54,7 +54,8 @@ async def traffic_lines(api: KubeApi, nodes: Sequence[str], within: float) -> li
     """Each node's traffic in both directions, waiting up to `within` seconds for every kubelet to count anew."""
     asked = nodes[:MOST]
     lines = await asyncio.gather(*(_line(api, node, within) for node in asked))
-    left = [SafeText(f"{len(nodes) - len(asked)} more nodes were not asked")] if len(nodes) > len(asked) else []
+    more = len(nodes) - len(asked)
+    left = [SafeText(f"{more} of {len(nodes)} nodes were not asked")] if more else []
     return [SafeText(f"{'node':<32} {'received':>14} {'sent':>14}  interface"), *lines, *left]
 
 

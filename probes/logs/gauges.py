@@ -38,7 +38,7 @@ RULES: Final = (
         threshold=10,
         clear=5,
         severity=Severity.WARNING,
-        say="{source}: {value} errors, {errors} in {window_seconds}",
+        say="{errors:error} in {window_seconds} ({value}) in {source}",
     ),
     Rule(
         name="error-share",
@@ -49,7 +49,7 @@ RULES: Final = (
         severity=Severity.WARNING,
         samples="levelled_lines",
         min_samples=100,
-        say="{source}: {value} of {levelled_lines} lines are errors",
+        say="{value} of {levelled_lines} lines are errors, in {source}",
     ),
     Rule(
         name="pattern",
@@ -58,7 +58,7 @@ RULES: Final = (
         threshold=1,
         severity=Severity.WARNING,
         missing=Missing.KEEP,
-        say="{pattern}: found {matches} times in {window_seconds}, its limit is {matches_limit}",
+        say="{pattern}: found {matches:time} in {window_seconds}, its limit is {matches_limit}",
     ),
     Rule(
         name="silent",
@@ -67,7 +67,7 @@ RULES: Final = (
         threshold=1,
         severity=Severity.WARNING,
         missing=Missing.KEEP,
-        say="{source}: nothing written for {newest_age_seconds}",
+        say="nothing written for {newest_age_seconds}: {source}",
     ),
     Rule(
         name="unreadable",
@@ -76,7 +76,7 @@ RULES: Final = (
         threshold=0,
         severity=Severity.WARNING,
         consecutive=2,
-        say="{source} can't be read, or is not there",
+        say="can't be read, or is not there: {source}",
     ),
     Rule(
         name="left-out",
@@ -85,7 +85,7 @@ RULES: Final = (
         threshold=0,
         severity=Severity.NOTICE,
         consecutive=3,
-        say="{source}: writes more than is read, {value} left out",
+        say="more is written than is read, {value} left out: {source}",
     ),
 )
 

@@ -297,7 +297,7 @@ class LogsProbe(Probe[LogsFacts]):
         """Lines as they are written, and a search through everything that is kept."""
         about = "search all that is kept, rotated files too"
         return (
-            Look("follow", "lines as they are written", follow=True),
+            Look("follow", "lines as they are written", follow=True, evidence=True),
             Asking("search", about, follow=True, asks="search for: text or /expression/; before it -C 2, --since 2h"),
         )
 

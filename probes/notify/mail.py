@@ -241,7 +241,7 @@ def message(notice: Notice, sender: str, to: Sequence[str]) -> EmailMessage:
 
 
 def _subject(notice: Notice, public: bool) -> str:
-    if notice.event == "incident":
+    if notice.event in ("incident", "message"):
         told = next(iter(notice.words.splitlines()), "")
         return f"{notice.system}: {told}" if public else f"{notice.place}: {notice.target}"
     return notice.headline

@@ -38,13 +38,13 @@ RULES: Final = (
     _rule("full-soon", "full_in_seconds", 7 * DAY, Severity.WARNING, "{log} alone fills its disk in {value}", "<"),
     _rule("full-now", "full_in_seconds", DAY, Severity.CRITICAL, "{log} alone fills its disk in {value}", "<"),
     _rule("too-big", "most_ratio", 1.0, Severity.WARNING, "{log} takes {value} of what it may have"),
-    _rule("kept-too-long", "beyond_keep", 0, Severity.NOTICE, "{log}: {value} rotated files are too old"),
+    _rule("kept-too-long", "beyond_keep", 0, Severity.NOTICE, "{log}: {value:rotated file} too old"),
     _rule("not-rotated", "uncovered", 0, Severity.WARNING, "{log}: nothing rotates {value} of its files"),
     _rule("rotation-late", "overdue_seconds", DAY, Severity.WARNING, "{log} should have been rotated {value} ago"),
     _rule("writes-astray", "astray", 0, Severity.WARNING,
-          "{log}: {value} processes still write into a rotated or removed file"),
+          "{log}: {value:process} still writing into a rotated or removed file"),
     _rule("logrotate-silent", "logrotate_age_seconds", 2 * DAY, Severity.WARNING, "logrotate last ran {value} ago"),
-    _rule("containers-unlimited", "unlimited_containers", 0, Severity.NOTICE, "{value} containers log without limit"),
+    _rule("containers-unlimited", "unlimited_containers", 0, Severity.NOTICE, "{value:container} may log without end"),
 )  # fmt: skip
 
 

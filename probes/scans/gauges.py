@@ -35,7 +35,7 @@ RULES: Final = (
     _rule("unrated-vulnerabilities", "unrated", 0, Severity.NOTICE,
           "{scan}: {value} of no stated severity, {fixable} can be fixed"),
     _rule("new-vulnerabilities", "appeared", 0, Severity.NOTICE, "{scan}: {value} more than in the scan before"),
-    _rule("not-judged", "skipped", 0, Severity.NOTICE, "{scan}: {value} packages could not be judged"),
+    _rule("not-judged", "skipped", 0, Severity.NOTICE, "{scan}: {value:package} could not be judged"),
     _rule("old-scan", "scan_age_seconds", 8 * _DAY, Severity.WARNING, "{scan}: last scanned {value} ago"),
     _rule("old-database", "database_age_seconds", 7 * _DAY, Severity.WARNING,
           "{scan}: judged by a list that is {value} old"),

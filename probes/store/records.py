@@ -21,8 +21,8 @@ SELECT %s, %s, one.id, one.at, one.about, one.body
 FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[]) WITH ORDINALITY AS one (id, at, about, body, place)
 ORDER BY one.place ON CONFLICT DO NOTHING"""
 
-_READ: Final = """SELECT seq, id, at, about, body, by FROM (
-    SELECT seq, id, at, about, body, by,
+_READ: Final = """SELECT seq, id, at, about, body, by, (extract(epoch FROM kept) * 1000)::bigint FROM (
+    SELECT seq, id, at, about, body, by, kept,
         sum(octet_length(body)) OVER (ORDER BY seq) AS whole, row_number() OVER (ORDER BY seq) AS place
     FROM (
         SELECT * FROM opsroom_store.record WHERE system = %s AND stream = %s AND seq > %s ORDER BY seq LIMIT %s
@@ -65,7 +65,7 @@ class Records:
     def read(self, stream: str, after: int, most: int) -> list[Carried]:
         """The records after a place, in their order."""
         found = self._line.ask(_READ, (self._system, stream, after, most, MOST))
-        return [Carried(id, at, about, body, seq, by) for seq, id, at, about, body, by in found]
+        return [Carried(id, at, about, body, seq, by, kept) for seq, id, at, about, body, by, kept in found]
 
     def has(self, stream: str, id: str, seq: int | None = None) -> bool:
         """True when it holds this record, at that place where one is given."""

@@ -137,9 +137,9 @@ class SupervisorProbe(Probe[SupervisorFacts]):
     def looks(self) -> tuple[Look, ...]:
         """The logs."""
         return (
-            Look("logs", "log of the process", follow=True),
-            Look("errors", "standard error of the process", follow=True),
-            Look("supervisord", "log of supervisord itself"),
+            Look("logs", "log of the process", follow=True, evidence=True),
+            Look("errors", "standard error of the process", follow=True, evidence=True),
+            Look("supervisord", "log of supervisord itself", evidence=True),
         )
 
     async def look(self, name: str, subject: str) -> Sheet:

@@ -51,7 +51,7 @@ RULES: Final = (
     ),
     Rule(
         name="restarted", gauge="restarts_recent", op=">", threshold=0, severity=Severity.NOTICE,
-        say="{unit} died and was restarted in the last 10 min ({value} times)",
+        say="{unit} died and was restarted {value:time} in the last 10 min",
     ),
     Rule(
         name="restart-loop", gauge="restarts_recent", op=">=", threshold=3, severity=Severity.CRITICAL,

@@ -169,7 +169,10 @@ class SystemdProbe(Probe[SystemdFacts]):
 
     def looks(self) -> tuple[Look, ...]:
         """Log and timers."""
-        return (Look("logs", "log of the unit", follow=True), Look("timers", "timers and when they run next"))
+        return (
+            Look("logs", "log of the unit", follow=True, evidence=True),
+            Look("timers", "timers and when they run next"),
+        )
 
     async def look(self, name: str, subject: str) -> Sheet:
         """Take one closer look."""

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from desk.audit import Code, Record, Trail, Unrecorded, chronicle
 from desk.audit.record import START, Broken, canonical, digest, parse
+from desk.audit.sinks import LastResort
 from desk.audit.trail import PATIENCE
 from desk.ids import new_id
 from tests.desk.trails import AT, Disk, Log, Stuck, codes, dead, intent, note, open_acts, session, trail
@@ -186,6 +187,39 @@ async def test_when_no_sink_takes_it_that_is_raised_and_no_number_is_lost(tmp_pa
     await one.close()
     assert chronicle.read(tmp_path).problems == ()
     assert codes(tmp_path) == ["session.opened", "arm.granted", "act.intent", "session.closed"]
+
+
+async def test_with_the_glass_broken_what_no_sink_takes_goes_to_standard_error_and_the_gap_is_marked(
+    tmp_path: Path, disk: Disk
+) -> None:
+    folder, out = tmp_path / "audit", tmp_path / "stderr"
+    with out.open("wb") as stderr:
+        last = LastResort("the disk is full, and it must be emptied", at_once=False, out=stderr.fileno())
+        one = trail(folder, last=last)
+        await one.note(Code.ARMED, {})
+        assert not last.took
+        disk.fails = lambda: True
+        lost = [await one.note(*intent("a")), await one.note(*note(Code.DONE, "a"))]
+        assert last.took
+        assert out.read_bytes() == b"", "the screen has the terminal"
+        disk.fails = lambda: False
+        await one.note(*intent("b"))
+        await one.close()
+        last.speak()
+    told = [parse(line) for line in out.read_bytes().splitlines(keepends=True)]
+    assert [one.code for one in told] == [Code.MISSED, Code.INTENT, Code.DONE]
+    assert [one.hash for one in told[1:]] == [one.hash for one in lost]
+    whole = chronicle.read(folder)
+    assert whole.problems == ()
+    assert any("went to standard error or the system's log only" in str(found) for found in whole.notes)
+    assert codes(folder) == ["session.opened", "arm.granted", "act.intent", "session.closed"]
+    assert whole.records()[0].data["break_glass"] == "the disk is full, and it must be emptied"
+
+
+async def test_without_breaking_the_glass_it_is_said_how_that_is_done(tmp_path: Path, disk: Disk) -> None:
+    disk.fails = lambda: True
+    with pytest.raises(Unrecorded, match="--break-glass REASON"):
+        await trail(tmp_path).note(*intent("a"))
 
 
 async def test_half_a_record_that_can_not_be_taken_back_at_once_is_taken_back_later(

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -23,6 +24,7 @@ from desk.notices.courier import Courier
 from desk.notices.file import SpoolError
 from desk.notices.row import State
 from desk.notices.spool import Spool
+from desk.notices.told import Told, ToldFile
 from probes.base import SafeText
 from probes.base.notice import Delivery, Fate, Notice
 from tests.desk.changing import SHOP, alert, change, channel
@@ -244,6 +246,38 @@ async def test_of_two_sessions_one_sends_and_the_other_takes_over_when_it_ends(r
         await until(lambda: second.sends)
         second.take(room.change(case="case-2"))
         await until(lambda: len(room.far["hook"].got) == 2)
+
+
+async def test_sessions_of_two_machines_that_open_at_once_tell_each_notice_once(room: Room) -> None:
+    """Each has a spool of its own; what they share is the locks, and what was told."""
+    machines = [room.made(channel("team")) for _ in range(2)]
+    for number, one in enumerate(machines):
+        one.path, one._shared = room.folder / f"{number}.db", ToldFile(room.folder / "shared.db")
+    for one in machines:
+        one.start()
+    changes = [room.change(case=f"case-{number}") for number in range(12)]
+    for case in changes:
+        for machine in machines:
+            machine.take(case)
+    watched, known = ToldFile(room.folder / "shared.db"), list[Told]()
+
+    def all_known() -> bool:
+        known.extend(watched.news())
+        return len(known) == len(changes)
+
+    await until(all_known)
+    watched.close()
+    owner = next(one for one in machines if one.sends)
+    (other,) = (one for one in machines if one is not owner)
+    assert not other.sends
+    await owner.close()
+    await until(lambda: other.sends)
+    last = room.change(case="last")
+    other.take(last)
+    await until(lambda: room.far["team"].events[-1:] == ["last raised"])
+    await other.close()
+    told = Counter(one.id for one in room.far["team"].got)
+    assert told == {f"{one.id}:team": 1 for one in (*changes, last)}
 
 
 async def test_a_session_that_knows_a_new_channel_sends_through_it_beside_an_older_one(room: Room) -> None:

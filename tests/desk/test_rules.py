@@ -135,6 +135,12 @@ def test_a_labelled_thing_that_vanished_ends_its_alert() -> None:
     assert desk.read() == ()
 
 
+def test_a_number_in_a_sentence_agrees_with_its_noun() -> None:
+    desk = Desk(rule(threshold=0, say="{value:failed job} in {queue}"))
+    assert desk.read(depth=1)[0].words == "1 failed job in mail"
+    assert desk.read(depth=1200)[0].words == "1,200 failed jobs in mail"
+
+
 @pytest.mark.parametrize(("policy", "stays"), [(Missing.KEEP, True), (Missing.CLEAR, False)])
 def test_a_missing_value_does_what_the_rule_says(policy: Missing, stays: bool) -> None:
     desk = Desk(rule(missing=policy, say="{value}"))

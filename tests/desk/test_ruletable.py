@@ -81,6 +81,7 @@ def test_how_to_handle_it_can_be_said_of_a_kinds_own_rule() -> None:
         ('when = "shelf.things > 5"\nsay = "{}"', "rule.0.say: has { } around nothing"),
         ('when = "shelf.things > 5"\nsay = "{value.real}"', "rule.0.say: {value.real} must be a name alone"),
         ('when = "shelf.things > 5"\nsay = "{value!r}"', "rule.0.say: {value} must be a name alone"),
+        ('when = "shelf.things > 5"\nsay = "{value:.2f}"', "rule.0.say: {value} must be a name alone"),
         ('when = "shelf.things > 1e999"', "rule.0.when: 1e999 is too large a number"),
         ('when = "shelf.things > 5"\nsee = "bx"', "rule.0.see: is not a target of this profile; did you mean box?"),
         ('when = "shelf.things > 5"\nrespond = "soon"', "rule.0.respond: a length of time such as 5m should come"),

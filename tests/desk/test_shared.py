@@ -16,11 +16,12 @@ from desk.alert import Alert
 from desk.audit import Code, Trail
 from desk.clock import SystemClock
 from desk.codec import CodecError, plain
+from desk.inbox.ahead import believed
 from desk.inbox.book import Book
-from desk.inbox.case import Case, What
+from desk.inbox.case import Case, Silence, What
 from desk.inbox.case import Standing as CaseStanding
 from desk.inbox.inbox import Inbox
-from desk.inbox.record import Record
+from desk.inbox.record import Record, read, written
 from desk.notices.row import State
 from desk.notices.spool import Spool
 from desk.notices.told import Told, ToldFile, parsed
@@ -51,7 +52,7 @@ START = datetime(2026, 3, 1, 3, 12, 41, tzinfo=UTC)
         ),
         (
             Standing(True, 100.0, "no answer from db:5432", waiting=12),
-            "STORE LOST 43 s: no answer from db:5432; 12 records wait",
+            "STORE LOST 43 s, 12 records wait: no answer from db:5432",
             "STORE LOST 43 s: no answer from db:5432; kept here, merged when it is back; 12 records wait",
         ),
         (
@@ -287,6 +288,38 @@ def test_a_machine_whose_clock_is_ahead_swallows_no_alert_and_no_decision() -> N
     assert later()[0].standing is CaseStanding.OPEN
     assert len(kept) == 4
     assert [one.id for one in sorted(kept, key=lambda one: one.at)] == [one.id for one in kept]
+
+
+def test_a_record_dated_centuries_ahead_counts_from_when_the_store_got_it_and_says_so() -> None:
+    far, kept = START.replace(year=2500), START + timedelta(minutes=5)
+    alert = Alert("db", "rule", Severity.WARNING, "g", (), "much", since=0.0, at=far)
+    silence = Silence("s", (), far, far + timedelta(hours=2), "eve", "a move")
+    told = [
+        Record("1", far, What.RAISED, "case", alert=alert),
+        Record("2", far + timedelta(minutes=1), What.ACKNOWLEDGED, "case", "eve", "mine"),
+        Record("3", far, silence=silence),
+    ]
+
+    def arrived(record: Record, at: datetime = kept) -> Record:
+        body = json.dumps(written(record))
+        stamp = int(record.at.timestamp() * 1000)
+        return read(json.loads(believed(Carried(record.id, stamp, "", body, kept=int(at.timestamp() * 1000))).body))
+
+    raised, held, quiet = map(arrived, told)
+    assert raised.at == held.at == kept
+    assert raised.alert is not None
+    assert raised.alert.at == kept
+    assert held.note == "mine; dated 2500-03-01 by a clock that is wrong"
+    assert quiet.silence is not None
+    assert (quiet.silence.at, quiet.silence.until) == (kept, kept + timedelta(hours=2))
+    book = Book()
+    for one in (raised, held):
+        book.take(one)
+    (life,) = book.open.values()
+    assert book.after(life.identity, kept + timedelta(minutes=1)) == kept + timedelta(minutes=1)
+    for honest in (START - timedelta(days=400), kept + timedelta(hours=20)):
+        late = Record("4", honest, What.RELEASED, "case", "ada", "a clock that differs a little, or news that waited")
+        assert arrived(late) == late
 
 
 # the profile

@@ -79,6 +79,14 @@ def test_it_is_raised_as_soon_as_it_has_been_true_for_so_long_and_not_before() -
     assert desk.read(depth=1000) == []
 
 
+def test_a_number_back_within_its_limit_is_not_said_to_be_beyond_it() -> None:
+    desk = Desk(made("jobs.depth > 1000", clear=800))
+    seen = [desk.read(depth=depth) for depth in (1001, 900, 700)]
+    assert [[alert.words for alert in found] for found in seen] == [
+        ["queue-deep is 1,001, more than 1,000"], ["queue-deep is 900, was more than 1,000"], [],
+    ]  # fmt: skip
+
+
 def test_two_limits_of_one_number_are_one_alert_that_grows_worse() -> None:
     rule = made("jobs.depth > 100")
     worse = Level(Severity.CRITICAL, Limit(">", 500.0, 4.0))

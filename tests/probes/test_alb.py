@@ -81,7 +81,7 @@ async def test_a_balancer_its_group_and_its_targets_are_told(moto: Cloud) -> Non
     assert len(front.zones) == 2
     assert [gap.part for gap in snapshot.gaps] == ["percentiles"], "moto knows none"
     assert alerts(*[snapshot] * 5) == {
-        "slow": "web-group: targets take 2.5 s to answer, more than 2 s",
+        "slow": "web-group: targets take 2.5 s to answer, limit 2 s",
         "balancer-errors": "web: the balancer itself answered with 5xx, 3/min",
         "target-errors": "web-group: its targets answered with 5xx, 9/min of 40/min",
     }

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from probes.aws.account import account_of
 from probes.aws.act_once import send
 from probes.aws.budget import LONGEST_PAUSE, RATE, SLOWEST, Bucket, Spending
 from probes.aws.calls import Calls, Refused
@@ -72,6 +73,27 @@ async def test_the_account_is_asked_once_and_shown_with_region_and_login(fake: F
         assert dict(whose.pin)["account"] == ACCOUNT
         assert fake.count("GetCallerIdentity") == 1
         assert all("opsroom" in agent for agent in fake.agents)
+
+
+def test_how_a_service_is_spoken_to_is_read_once_for_all_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from botocore.loaders import JSONFileLoader
+
+    read: list[str] = []
+    load_file = JSONFileLoader.load_file
+
+    def counted(self: Any, path: str) -> Any:
+        read.append(path)
+        return load_file(self, path)
+
+    monkeypatch.setattr(JSONFileLoader, "load_file", counted)
+    one, other = (
+        account_of(settings("http://127.0.0.1:1", region=region), Context(TestSecrets()))
+        for region in ("eu-west-1", "eu-central-1")
+    )
+    assert one.client("sqs", 4.0).meta.region_name == "eu-west-1"
+    read.clear()
+    assert other.client("sqs", 4.0).meta.region_name == "eu-central-1"
+    assert read == []
 
 
 async def test_another_account_than_the_pinned_one_is_refused_before_anything_is_sent(fake: FakeAws) -> None:

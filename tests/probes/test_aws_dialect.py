@@ -672,6 +672,7 @@ ACTS = {
             lambda sort, name: Request("resize", (f"{sort}/{name}/0001",), word="cache.r7g.large"),
             st.sampled_from(["cluster", "group"]), names,
         ),
+        st.builds(lambda name: Request("policy", (f"parameters/{name}",), word="allkeys-lru"), names),
     ),
     "cloudwatch": st.one_of(
         st.builds(lambda name, number: Request("silence", (name,), number), names, numbers),
@@ -702,7 +703,7 @@ def test_the_acts_that_are_tried_are_all_of_those_whose_line_is_one_command() ->
         "ecs": {"restart", "scale", "stop", "roll-back", "bounds", "stop-task"},
         "sqs": {"purge", "peek", "redrive"},
         "rds": {"snapshot", "reboot", "grow", "restore"},
-        "elasticache": {"reboot", "failover", "resize"},
+        "elasticache": {"reboot", "failover", "resize", "policy"},
         "cloudwatch": {"silence", "enable", "test"},
         "secrets": {"replace", "undo"},
     }

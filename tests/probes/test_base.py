@@ -247,6 +247,13 @@ class TestTrust:
         assert not context.verify_flags & ssl.VERIFY_X509_STRICT, "Python 3.13 sets it by itself"
 
 
+def _is_gone(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
 class TestPrograms:
     async def test_a_program_that_is_not_there_says_so(self) -> None:
         with pytest.raises(ProbeError) as caught:
@@ -328,6 +335,38 @@ class TestPrograms:
             return (await door.run([sys.executable, "-c", ""], within=20)).code == 0
         except ProbeError:
             return False
+
+    async def test_a_stream_without_a_word_ends_with_us_when_we_are_killed_outright(self) -> None:
+        code = """
+import asyncio
+from contextlib import aclosing
+from probes.exec import lines
+async def main():
+    async with aclosing(lines(["sh", "-c", "echo $$; exec sleep 1000"])) as every:
+        async for one in every:
+            print(one.decode(), flush=True)
+asyncio.run(main())
+"""
+        pipe = asyncio.subprocess.PIPE
+        root = Path(__file__).parents[2]
+        session = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=root, stdout=pipe)
+        assert session.stdout is not None
+        async with asyncio.timeout(60):
+            streaming = psutil.Process(int(await session.stdout.readline()))
+            session.kill()
+            await session.wait()
+            while not _is_gone(streaming):
+                await asyncio.sleep(0.01)
+
+    async def test_a_stream_tells_all_it_has_and_what_can_not_be_started_is_told(self, tmp_path: Path) -> None:
+        every = [one async for one in door.lines(["printf", "a\\nb c\\nd"])]
+        assert every == [b"a", b"b c", b"d"]
+        with pytest.raises(ProbeError) as caught:
+            await anext(door.lines(["/nonexistent/tool"]))
+        assert caught.value.cause is Cause.MISSING
+        (tmp_path / "tool").write_text("no program")
+        with pytest.raises(ProbeError, match="not allowed to run"):
+            await anext(door.lines([str(tmp_path / "tool")]))
 
     async def test_output_beyond_the_limit_is_dropped_and_told(self) -> None:
         ran = await door.run([sys.executable, "-c", "print('x' * 100000)"], within=20, limit=1000)

@@ -348,7 +348,7 @@ async def test_an_unhealthy_container_says_what_its_check_said(engine: FakeEngin
     engine.inspections[ident(1)] = inspection(Health={"Status": "unhealthy", "FailingStreak": 7, "Log": log})
     snapshot = await make().read()
     assert snapshot.facts.services[0].worst.why == "check failed 7 times: ^[[31mconnect: refused"
-    assert alerts(snapshot) == {"unhealthy": "web: 1 of 1 running are unhealthy, 7 checks failed in a row"}
+    assert alerts(snapshot) == {"unhealthy": "web: 1 of 1 running unhealthy, 7 failed checks in a row"}
 
 
 async def test_a_restart_loop_is_seen_from_the_growing_counter(engine: FakeEngine, make: Make) -> None:

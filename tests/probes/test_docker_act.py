@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from desk.commandline import recognised
 from probes.base import (
     Cause,
     Context,
@@ -31,8 +32,9 @@ from probes.base import (
 )
 from probes.docker import DockerFacts, DockerSettings
 from probes.docker.act import DockerActuator
+from probes.docker.limits import Limits, danger, refused, wanted
 from probes.docker.parse import container, services
-from tests.probes.acting import Performed, carried_out, perform, settled
+from tests.probes.acting import Performed, carried_out, comes_back, perform, settled
 from tests.stack import docker
 from tests.stack.faultproxy import FaultProxy, Mode
 
@@ -1014,10 +1016,10 @@ def test_each_kind_of_row_is_offered_what_makes_sense_there() -> None:
     reading = facts(row(1), row(2, state="exited"), row(3, "db", "exited"), row(4, "lone", project=""))
     every = ("restart", "stop", "start", "recreate", "deploy", "pull", "scale", "roll-back")
     assert offered(reading, "web") == dict.fromkeys(every, "")
-    assert offered(reading, ident(1)) == {"restart": "", "stop": "", "start": "it runs already"}
-    assert offered(reading, "/shop-web-2") == {"restart": "", "stop": "it does not run", "start": ""}
+    assert offered(reading, ident(1)) == {"restart": "", "stop": "", "start": "it runs already", "limit": ""}
+    assert offered(reading, "/shop-web-2") == {"restart": "", "stop": "it does not run", "start": "", "limit": ""}
     assert offered(reading, "shop/db")["stop"] == "it does not run"
-    assert offered(reading, "lone") == {"restart": "", "stop": "", "start": "it runs already"}
+    assert offered(reading, "lone") == {"restart": "", "stop": "", "start": "it runs already", "limit": ""}
     assert offered(reading, "web", "db") == dict.fromkeys(every[:6], "")
     assert offered(reading, "web", ident(3)).keys() == {"restart", "stop", "start"}
 
@@ -1025,12 +1027,13 @@ def test_each_kind_of_row_is_offered_what_makes_sense_there() -> None:
 @pytest.mark.parametrize("state", ["removing", "dead"])
 def test_what_is_being_removed_is_refused_everything(state: str) -> None:
     assert offered(facts(row(1, state=state)), ident(1)) == dict.fromkeys(
-        ("restart", "stop", "start"), "it is being removed"
+        ("restart", "stop", "start", "limit"), "it is being removed"
     )
 
 
 def test_a_paused_container_is_not_started_but_may_be_stopped() -> None:
-    assert offered(facts(row(1, state="paused")), ident(1)) == {"restart": "", "stop": "", "start": "it is paused"}
+    found = offered(facts(row(1, state="paused")), ident(1))
+    assert found == {"restart": "", "stop": "", "start": "it is paused", "limit": ""}
 
 
 @pytest.mark.parametrize("subject", [ident(9), "/shop-web-9", "gone", "shop/gone", "", "/", "$(reboot)", "-t", "web;x"])
@@ -1043,7 +1046,7 @@ def test_rows_that_are_not_there_are_offered_nothing(subject: str) -> None:
 def test_a_name_that_two_things_have_is_offered_nothing() -> None:
     named = row(2, "api", Names=["/web"])
     assert offered(facts(row(1), named), "web") == {}
-    assert offered(facts(row(1), named), "/web").keys() == {"restart", "stop", "start"}
+    assert offered(facts(row(1), named), "/web").keys() == {"restart", "stop", "start", "limit"}
     several = facts(row(1), row(2, project="blog"))
     assert offered(several, "web") == {}
     assert "recreate" in offered(several, "blog/web")
@@ -1062,3 +1065,89 @@ def test_a_plan_s_own_lines_mean_the_request_again() -> None:
     assert actuator.render(Request("restart", (ident(1),))) == f"docker restart {ident(1)}"
     assert actuator.render(Request("restart", ("web",))) == "docker compose -p shop restart web"
     assert actuator.render(Request("scale", ("web",), 3)).endswith("--no-recreate --scale web=3 web")
+
+
+# limits of memory and processor
+
+
+async def limited(stage: Stage, word: str, *ids: str, between: Any = lambda plan: None) -> Performed:
+    return await perform(stage.actuator, Request("limit", ids, word=word), between)
+
+
+@on_engine
+async def test_limits_of_a_running_container_are_changed_in_place_and_nothing_is_restarted(stage: Stage) -> None:
+    id = stage.run("web", SERVES, "--memory", "64m", "--memory-swap", "96m")
+    before = stage.started(id)
+    done = await limited(stage, "memory=96m cpus=0.5", id)
+    outcome, verdict = one(done)
+    assert (outcome.result, verdict.truth) == (Result.DONE, Truth.CONFIRMED), (outcome, verdict)
+    assert str(verdict.words) == "96 MiB of memory, 0.5 cores; it was not restarted"
+    assert stage.inspect(id, "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.NanoCpus}}") == (
+        f"{96 << 20} {128 << 20} 500000000"
+    )
+    assert stage.started(id) == before
+    assert stage.posts == 1
+    (subject,) = done.plan.subjects
+    assert str(subject.before) == "64 MiB of memory, processor without a limit"
+    assert str(subject.after) == "96 MiB of memory, 0.5 cores"
+    assert "recreate and deploy take this back" in words(done.plan.notes)
+    assert done.plan.danger is Danger.DISRUPTIVE, "a processor without a limit gets one"
+    more = await limited(stage, "cpus=1", id)
+    assert (one(more)[1].truth, more.plan.danger) == (Truth.CONFIRMED, Danger.REVERSIBLE)
+    again = await stage.actuator.plan(Request("limit", (id,), word="cpus=1"))
+    assert (again.chosen, str(again.subjects[0].spared)) == ((), "it is so already")
+
+
+@on_engine
+async def test_limits_that_the_machine_has_not_are_refused_before_anything_is_sent(stage: Stage) -> None:
+    id = stage.run("web")
+    for word in ("memory=9999g", "cpus=999"):
+        plan = await stage.actuator.plan(Request("limit", (id,), word=word))
+        assert (plan.chosen, plan.subjects[0].barred) == ((), True)
+        assert str(plan.subjects[0].spared).startswith("the machine has ")
+    with pytest.raises(ProbeError, match="choose its containers"):
+        await stage.actuator.plan(Request("limit", ("web",), word="cpus=1"))
+    assert stage.posts == 0
+
+
+@on_engine
+async def test_a_container_whose_limits_or_run_are_others_by_now_is_not_touched(stage: Stage) -> None:
+    id = stage.run("web", SERVES, "--memory", "64m")
+    done = await limited(stage, "cpus=1", id, between=lambda plan: stage.engine.run("update", "--cpus", "0.3", id))
+    assert done.outcomes[0].result is Result.REFUSED
+    assert str(done.outcomes[0].words) == "changed since you looked: its limits are 64 MiB of memory, 0.3 cores now"
+    done = await limited(stage, "cpus=1", id, between=lambda plan: stage.engine.run("restart", "-t", "1", id))
+    assert done.outcomes[0].result is Result.REFUSED
+    assert stage.posts == 0
+
+
+def test_less_memory_than_is_used_and_a_processor_that_is_limited_otherwise_are_refused() -> None:
+    host = {"MemTotal": 8 << 30, "NCPU": 2}
+    now = Limits(64 << 20, 128 << 20)
+    assert "with less it would be killed at once" in refused(wanted("memory=32m"), now, 40.0 * (1 << 20), host)
+    assert refused(wanted("memory=48m"), now, 40.0 * (1 << 20), host) == ""
+    assert danger(wanted("memory=48m"), now) is Danger.DISRUPTIVE
+    assert "cpu_quota" in refused(wanted("cpus=1"), Limits(quota=True), None, host)
+    assert wanted("memory=1g").body(Limits()) == {"Memory": 1 << 30, "MemorySwap": 2 << 30}
+    assert wanted("memory=1g").body(Limits(64 << 20, -1)) == {"Memory": 1 << 30, "MemorySwap": -1}
+    for word in ("memory=1m", "cpus=0", "memory", ""):
+        with pytest.raises(ProbeError):
+            wanted(word)
+
+
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        ("docker update --memory 512m --cpus=1.5 web", Request("limit", ("/web",), word="memory=512m cpus=1.5")),
+        ("docker update -m 1G web api", Request("limit", ("/web", "/api"), word="memory=1g")),
+        ("docker update --restart always web", None),
+        ("docker update --memory 512m --memory-swap 1g web", None),
+        ("docker update --memory 512m", None),
+        ("docker update web", None),
+    ],
+)
+def test_a_line_that_changes_limits_means_that_and_no_more(line: str, request_: Request | None) -> None:
+    actuator = acting_on("unix:///var/run/docker.sock")
+    found = recognised(line, actuator)
+    assert (found.request if found is not None else None) == request_
+    assert request_ is None or comes_back(actuator, request_)

@@ -172,7 +172,7 @@ async def test_a_service_without_a_running_task_is_critical_at_its_second_readin
     ecs.put(row(runningCount=0, pendingCount=1))
     snapshot = await one_reading(ecs, clock)
     assert alerts(snapshot) == {}
-    assert alerts(snapshot, snapshot)["down"] == "api: none of 2 tasks running"
+    assert alerts(snapshot, snapshot)["down"] == "api: no task is running, 2 wanted"
 
 
 async def test_a_missing_task_is_worth_a_warning_after_two_minutes(ecs: FakeEcs, clock: Clock) -> None:

@@ -8,14 +8,28 @@ from typing import Any
 
 import pytest
 
+from probes.aws.account import Whose
 from probes.aws.elasticache import ElastiCacheFacts, ElastiCacheSettings, parse
 from probes.aws.elasticache.act import ElastiCacheActuator
-from probes.base import Cause, Context, Danger, Plan, ProbeError, Request, Result, Target, Truth
+from probes.aws.elasticache.policies import ParameterGroup, verdict
+from probes.base import (
+    Cause,
+    Context,
+    Danger,
+    Outcome,
+    Plan,
+    ProbeError,
+    Request,
+    Result,
+    SafeText,
+    Target,
+    Truth,
+)
 from tests.probes import dbstage
 from tests.probes.acting import carried_out, comes_back, perform, settled
 from tests.probes.fakequery import FakeQuery, Says, fake_query
 from tests.probes.rigs import TestSecrets
-from tests.probes.test_elasticache import cluster
+from tests.probes.test_elasticache import cluster, read
 from tests.stack.aws import Cloud
 from tests.stack.faultproxy import FaultProxy, Mode
 
@@ -105,6 +119,116 @@ async def test_a_group_changes_its_node_type(ministack: Cloud) -> None:
     assert there["ReplicationGroups"][0]["CacheNodeType"] == "cache.t3.small"
     assert "which types are allowed could not be asked" in " ".join(map(str, done.plan.notes))
     await acting.close()
+
+
+def owned(cloud: Cloud, policy: str = "volatile-lru") -> None:
+    """A parameter group of one's own that two clusters use, and a cluster that uses the default one."""
+    cloud.reset()
+    client = cloud.client("elasticache")
+    client.create_cache_parameter_group(
+        CacheParameterGroupName="sessions7", CacheParameterGroupFamily="redis7", Description="of the sessions"
+    )
+    client.modify_cache_parameter_group(
+        CacheParameterGroupName="sessions7",
+        ParameterNameValues=[{"ParameterName": "maxmemory-policy", "ParameterValue": policy}],
+    )
+    dbstage.cache(cloud, "sessions", CacheParameterGroupName="sessions7")
+    dbstage.cache(cloud, "carts", CacheParameterGroupName="sessions7")
+    dbstage.cache(cloud, "other")
+
+
+def policy_of(cloud: Cloud, group: str) -> str:
+    answer = cloud.client("elasticache").describe_cache_parameters(CacheParameterGroupName=group)
+    return next(
+        str(one["ParameterValue"]) for one in answer["Parameters"] if one["ParameterName"] == "maxmemory-policy"
+    )
+
+
+@pytest.mark.engine
+async def test_the_policy_of_a_parameter_group_is_set_for_all_clusters_that_use_it(ministack: Cloud) -> None:
+    owned(ministack)
+    acting = actuator(ministack.port)
+    request = Request("policy", ("parameters/sessions7",), word="allkeys-lru")
+    done = await perform(acting, request)
+    assert (done.plan.danger, str(done.plan.undo)) == (Danger.DISRUPTIVE, "set it back to volatile-lru")
+    assert str(done.plan.subjects[0].felt[0]) == "used by carts, sessions"
+    assert [one.result for one in done.outcomes] == [Result.DONE]
+    assert done.verdicts[0].truth is Truth.CONFIRMED
+    assert str(done.verdicts[0].words) == "the group says allkeys-lru, in force in carts, sessions"
+    assert (policy_of(ministack, "sessions7"), policy_of(ministack, "default.redis7")) == (
+        "allkeys-lru",
+        "volatile-lru",
+    )
+    assert comes_back(acting, request)
+    words = [one.word for one in await acting.choices("policy", ("parameters/sessions7",))]
+    assert words[0] == "allkeys-lru"
+    assert "noeviction" in words
+    again = await acting.plan(request)
+    assert (str(again.subjects[0].spared), again.subjects[0].barred) == ("it is allkeys-lru already", True)
+    await acting.close()
+
+
+@pytest.mark.engine
+async def test_away_from_noeviction_it_is_destructive_and_says_what_becomes_of_queues(ministack: Cloud) -> None:
+    owned(ministack, "noeviction")
+    acting = actuator(ministack.port)
+    plan = await acting.plan(Request("policy", ("parameters/sessions7",), word="allkeys-lru"))
+    assert plan.danger is Danger.DESTRUCTIVE
+    assert "where queues live only noeviction may stand" in str(plan.notes[0])
+    await acting.close()
+
+
+@pytest.mark.engine
+async def test_a_parameter_group_that_another_cluster_uses_by_now_or_says_something_else_is_not_touched(
+    ministack: Cloud,
+) -> None:
+    owned(ministack)
+    acting = actuator(ministack.port)
+    request = Request("policy", ("parameters/sessions7",), word="allkeys-lru")
+    done = await perform(
+        acting, request, lambda plan: dbstage.cache(ministack, "late", CacheParameterGroupName="sessions7")
+    )
+    assert done.outcomes[0].result is Result.REFUSED
+    assert "changed since you looked: used by carts sessions -> carts late sessions" in str(done.outcomes[0].words)
+    done = await perform(acting, request, lambda plan: owned(ministack, "allkeys-lfu"))
+    assert done.outcomes[0].result is Result.REFUSED
+    assert policy_of(ministack, "sessions7") == "allkeys-lfu"
+    assert done.sent == []
+    await acting.close()
+
+
+@pytest.mark.engine
+async def test_a_default_group_is_never_changed_and_says_what_to_do_instead(ministack: Cloud) -> None:
+    owned(ministack)
+    acting = actuator(ministack.port)
+    plan = await acting.plan(Request("policy", ("parameters/default.redis7",), word="allkeys-lru"))
+    assert plan.chosen == ()
+    assert "a parameter group of their own" in str(plan.subjects[0].spared)
+    facts = (await read(ministack.port, watched=True)).facts
+    offers = {str(one.group): acting.offers(facts, (f"parameters/{one.group}",)) for one in facts.policies}
+    assert [one.refused for one in offers["sessions7"]] == [""]
+    assert offers["default.redis7"][0].refused
+    with pytest.raises(ProbeError) as caught:
+        await acting.plan(Request("policy", ("parameters/nowhere",), word="allkeys-lru"))
+    assert caught.value.cause is Cause.GONE
+    await acting.close()
+
+
+@pytest.mark.parametrize(
+    ("policy", "state", "truth", "words"),
+    [
+        ("allkeys-lru", "in-sync", Truth.CONFIRMED, "in force in sessions"),
+        ("allkeys-lru", "pending-reboot", Truth.PENDING, "not in force yet: sessions pending-reboot"),
+        ("volatile-lru", "in-sync", Truth.REFUTED, "AWS accepted it, but it says volatile-lru"),
+    ],
+)
+def test_a_policy_is_true_only_where_it_is_in_force(policy: str, state: str, truth: Truth, words: str) -> None:
+    nodes = parse.nodes(cluster(CacheParameterGroup={"CacheParameterGroupName": "s", "ParameterApplyStatus": state}))
+    whose = Whose("1", SafeText("ops"), "eu-west-1")
+    there = ParameterGroup(whose, "s", "arn", "redis7", policy, True, tuple(nodes), False)
+    found = verdict(there, "allkeys-lru", Outcome(Result.DONE, SafeText("")), 120.0)
+    assert found.truth is truth
+    assert words in str(found.words)
 
 
 @pytest.mark.engine

@@ -79,6 +79,12 @@ RESIZE = Request("resize", ("group/carts/0001",), word="cache.r7g.xlarge")
             Request("resize", ("cluster/c/0001",), word="cache.t4g.small"),
             "",
         ),
+        (
+            "aws elasticache modify-cache-parameter-group --cache-parameter-group-name sessions7 "
+            "--parameter-name-values ParameterName=maxmemory-policy,ParameterValue=allkeys-lru",
+            Request("policy", ("parameters/sessions7",), word="allkeys-lru"),
+            "",
+        ),
     ],
 )
 def test_a_line_means_what_it_says_done_rightly(line: str, request_: Request, warned: str) -> None:
@@ -99,6 +105,8 @@ def test_a_line_means_what_it_says_done_rightly(line: str, request_: Request, wa
         "aws elasticache modify-cache-cluster --cache-cluster-id c --num-cache-nodes 3",
         "aws elasticache modify-cache-cluster --cache-cluster-id c --cache-node-type big --apply-immediately",
         "aws elasticache modify-replication-group --replication-group-id c --cache-parameter-group-name x",
+        "aws elasticache modify-cache-parameter-group --cache-parameter-group-name x "
+        "--parameter-name-values ParameterName=timeout,ParameterValue=30",
         "aws elasticache delete-cache-cluster --cache-cluster-id c",
         "aws elasticache describe-cache-clusters --cache-cluster-id c",
         "aws rds reboot-cache-cluster --cache-cluster-id c --cache-node-ids-to-reboot 0001",

@@ -139,6 +139,11 @@ async def test_late_and_rate_limited_jobs_are_alerts_and_paused_ones_are_not_lat
     assert said["failed"] == "the last run of fetch 3 ended rate_limited"
     assert said["rate-limited"] == "1 of 3 jobs are rate limited: a longer interval or a pause helps"
     assert "standstill" not in said
+    scheduler.jobs["3"]["paused"] = True
+    snapshot = await probe.read()
+    assert {snapshot.gauge(name) for name in ("jobs_failed", "jobs_rate_limited")} == {0.0}
+    left = {alert.rule for alert in book.judge(board.take(snapshot), clock.monotonic(), clock.now())}
+    assert left == {"late"}, "what was paused for a vendor's limit is no alert any more"
     scheduler.jobs = {"1": job(1), "3": job(3)}
     assert not book.judge(board.take(await probe.read()), clock.monotonic(), clock.now())
 

@@ -410,6 +410,26 @@ async def test_a_cluster_whose_authority_is_another_one_is_not_trusted(tmp_path:
             assert (await probe.read()).facts.insecure
 
 
+@pytest.mark.parametrize(
+    ("server", "more", "unproven"),
+    [
+        ("https://k.example", {}, False),
+        ("https://k.example", {"insecure-skip-tls-verify": True}, True),
+        ("http://127.0.0.1:8001", {}, False),
+        ("http://[::1]:8001", {}, False),
+        ("http://localhost:8001", {}, False),
+        ("http://localhost:8001", {"proxy-url": "http://proxy.example:3128"}, True),
+        ("http://k.example:8001", {}, True),
+        ("http://127.0.0.1.k.example:8001", {}, True),
+    ],
+)
+def test_nothing_is_proven_without_a_certificate_but_what_stays_on_this_machine(
+    tmp_path: Path, server: str, more: dict[str, Any], unproven: bool
+) -> None:
+    path = written(tmp_path, {"server": server, **more}, {})
+    assert find(str(path), None, {}).unproven is unproven
+
+
 async def test_a_certificate_that_can_t_be_right_is_told_as_such(tmp_path: Path) -> None:
     ours = new_authority(tmp_path / "pki")
     for own, cause in ((ours.server("it", "DNS:other"), Cause.TLS_NAME), (expired(ours), Cause.TLS_EXPIRED)):

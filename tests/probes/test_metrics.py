@@ -36,7 +36,7 @@ from tests.toys import StillClock
 from tui.kinds import Kinds
 
 PACKED = gzip.compress(b"a 1\n" * 99, mtime=0)
-BOMB = gzip.compress(b"a" * (40 << 20), mtime=0)
+BOMB = gzip.compress(b"a" * (40 << 20), 1, mtime=0)
 
 
 @pytest.fixture

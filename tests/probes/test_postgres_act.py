@@ -240,7 +240,7 @@ async def test_what_must_be_left_alone_is_left_out_and_some_of_it_for_good(
         assert [(str(one.spared), one.barred) for one in plan.subjects] == [("a superuser's session", False)]
     plan = await actuator.plan(cancel(sessions.key(idle)))
     assert [(str(one.spared), one.barred) for one in plan.subjects] == [
-        ("it runs no query: a cancel changes nothing, terminate ends it", True)
+        ("it runs no query: a cancel changes nothing; ending the session does", True)
     ]
 
 

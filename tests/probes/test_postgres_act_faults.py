@@ -204,7 +204,7 @@ FACTS = PostgresFacts(
     ),
 )
 
-NO_QUERY = "it runs no query: a cancel changes nothing, terminate ends it"
+NO_QUERY = "it runs no query: a cancel changes nothing; ending the session does"
 OFFERED: dict[str, tuple[str, str] | None] = {
     BUSY.key: ("", ""),
     IDLE.key: (NO_QUERY, ""),

@@ -29,6 +29,8 @@ from probes.redis.connection import Command, Refusal
 from probes.redis.queues import bullmq, celery, rq, sidekiq, streams
 from probes.redis.queues.catalogue import Catalogue
 from probes.redis.queues.dialect import Counters, Part
+from probes.redis.queues.durations import EVERY
+from probes.redis.queues.facts import Took
 from probes.redis.queues.flow import Flow
 from probes.redis.queues.gauges import measured
 from probes.redis.queues.lists import Lists
@@ -418,6 +420,77 @@ async def test_a_real_worker_is_seen_to_work_and_to_fail(
     assert str(job.reason) == "Resend: 422 invalid recipient ^[[31m"
     assert job.stack
     assert moved.queues[0].arrived == 0
+
+
+@pytest.mark.engine
+async def test_how_long_real_jobs_take_is_measured_where_they_are_kept_and_unknown_where_they_are_not(
+    redis_server: Redis, client: client_library.Redis, options: dict[str, Any]
+) -> None:
+    from bullmq import Queue as RealQueue
+    from bullmq import Worker as RealWorker
+
+    async def work(job: Any, token: str) -> None:
+        await asyncio.sleep(0.05)
+
+    queues = {name: RealQueue(name, options) for name in ("mail", "gone")}
+    for number in range(12):
+        await queues["mail"].add("send", {"n": number}, {})
+        await queues["gone"].add("send", {"n": number}, {"removeOnComplete": True})
+    workers = [RealWorker(name, work, {**options, "concurrency": 4}) for name in queues]
+    clock = Clock()
+    async with opened(probe(redis_server.url, clock, queues=("mail", "gone"))) as made:
+        for _ in range(600):
+            clock.seconds += EVERY
+            snapshot = await made.read()
+            took = snapshot.facts.queues[0].took
+            if took is not None and took.jobs == 12 and snapshot.facts.queues[1].waiting == 0:
+                break
+            await asyncio.sleep(0.05)
+    for worker in workers:
+        await worker.close(force=True)
+    for queue in queues.values():
+        await queue.close()
+    assert took is not None
+    assert took.jobs == 12
+    assert took.median is not None
+    assert took.p95 is not None
+    assert took.most is not None
+    assert 0.04 <= took.median <= took.p95 <= took.most < 60
+    assert snapshot.gauge("job_p95_seconds", queue="mail") == took.p95
+    assert snapshot.facts.queues[1].took == Took(0)
+    assert snapshot.gauge("job_p95_seconds", queue="gone") is None
+    assert snapshot.gauge("jobs_measured", queue="gone") == 0
+
+
+@pytest.mark.engine
+async def test_percentiles_are_of_the_jobs_of_the_last_minutes_and_of_ten_at_least(
+    redis_server: Redis, client: client_library.Redis
+) -> None:
+    seconds, _ = await client.time()
+    ended = seconds * 1000
+
+    async def lay(id: str, took: float, ago: float = 5.0, **fields: str) -> None:
+        end = int(ended - ago * 1000)
+        await client.zadd("bull:mail:completed", {id: end})
+        begun = {"processedOn": str(int(end - took * 1000))} | fields
+        await client.hset(f"bull:mail:{id}", mapping=dict[Any, Any](begun))
+
+    await client.set("bull:mail:id", "40")
+    for number in range(1, 10):
+        await lay(str(number), number)
+    await lay("older", 500, ago=1000)
+    await lay("odd", 1, processedOn="soon")
+    await lay("backwards", -3)
+    clock = Clock()
+    async with opened(probe(redis_server.url, clock, queues=("mail",))) as made:
+        assert (await made.read()).facts.queues[0].took == Took(9)
+        await lay("10", 10, ago=1)
+        assert (await made.read()).facts.queues[0].took == Took(9)
+        clock.seconds += EVERY
+        assert (await made.read()).facts.queues[0].took == Took(10, 5.0, 10.0, 10.0)
+        await client.zrem("bull:mail:completed", "1", "2")
+        clock.seconds += EVERY
+        assert (await made.read()).facts.queues[0].took == Took(10, 5.0, 10.0, 10.0)
 
 
 @pytest.mark.engine

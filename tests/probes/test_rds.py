@@ -182,7 +182,7 @@ async def test_the_looks_tell_events_snapshots_and_reach_of_one_database(moto: C
     moto.client("rds").create_db_snapshot(DBSnapshotIdentifier="one", DBInstanceIdentifier="orders")
     async with reading(moto.port, reach_from=["10.0.0.0/8"]) as made:
         told = {look.name: look for look in made.looks()}
-        assert set(told) == {"events", "snapshots", "maintenance", "reach"}
+        assert set(told) == {"events", "logs", "snapshots", "maintenance", "reach"}
         lines = [str(line) for line in (await made.look("snapshots", "orders")).lines]
         assert any(line.endswith("one") and "available" in line and "100 GiB" in line for line in lines)
         assert any("created" in str(line) for line in (await made.look("events", "orders")).lines)
@@ -449,3 +449,39 @@ def test_a_name_that_cannot_be_is_refused(names: list[str]) -> None:
 def test_facts_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Instance("orders").status = "gone"  # type: ignore[misc]
+
+
+# log files
+
+
+async def test_the_newest_lines_of_its_log_files_are_shown_oldest_first_without_secrets(fake: FakeQuery) -> None:
+    files = [
+        {
+            "LogFileName": f"error/postgresql.log.2026-03-01-{hour:02}",
+            "LastWritten": 1772330000000 + hour * 3600000,
+            "Size": 9,
+        }
+        for hour in range(14)
+    ]
+    fake.answers["DescribeDBLogFiles"] = lambda _: {"DescribeDBLogFiles": files}
+    fake.answers["DownloadDBLogFilePortion"] = lambda given: {
+        "LogFileData": f"of {given['LogFileName'][-2:]}\nFATAL: password=hunter2 refused\n",
+        "AdditionalDataPending": False,
+    }
+    async with reading(fake.port) as made:
+        lines = [str(one) for one in (await made.look("logs", "orders")).lines]
+    assert lines[0].endswith("9 bytes  error/postgresql.log.2026-03-01-13")
+    assert lines[12] == "and 2 older files"
+    assert lines[14:] == [
+        "── error/postgresql.log.2026-03-01-12", "of 12", "FATAL: password=*** refused",
+        "── error/postgresql.log.2026-03-01-13", "of 13", "FATAL: password=*** refused",
+    ]  # fmt: skip
+    assert fake.last("DownloadDBLogFilePortion")["NumberOfLines"] == "1000"
+    assert "Marker" not in fake.last("DownloadDBLogFilePortion")
+
+
+async def test_of_a_database_without_log_files_that_is_said(fake: FakeQuery) -> None:
+    fake.answers["DescribeDBLogFiles"] = lambda _: {"DescribeDBLogFiles": []}
+    async with reading(fake.port) as made:
+        with pytest.raises(ProbeError, match="RDS keeps no log file of orders"):
+            await made.look("logs", "orders")

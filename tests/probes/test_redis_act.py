@@ -431,6 +431,21 @@ async def test_a_policy_that_drops_keys_as_soon_as_it_is_set_is_destructive_and_
 
 
 @pytest.mark.engine
+async def test_a_policy_planned_while_memory_swings_around_its_limit_is_destructive_and_done(
+    act: RedisActuator, client: Connection
+) -> None:
+    await client.set("big", "x" * (8 * MIB))
+    used = int((await client.info("memory"))["used_memory"])
+    await client.config_set("maxmemory", round(used / 0.95))
+    plan = await act.plan(Request("policy", word="allkeys-lru"))
+    assert plan.danger is Danger.DESTRUCTIVE
+    assert any(str(one).startswith("memory is all but full") for one in plan.felt)
+    await client.config_set("maxmemory", round(used * 0.99))
+    outcome = await carried_out(act, plan, plan.subjects[0], [])
+    assert (outcome.result, str(outcome.words)) == (Result.DONE, "the server says it is set")
+
+
+@pytest.mark.engine
 async def test_the_slow_log_is_emptied_and_new_entries_are_none_of_the_old(
     act: RedisActuator, client: Connection
 ) -> None:

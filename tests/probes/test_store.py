@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ import pytest
 
 from desk.clock import SystemClock
 from desk.ids import new_id
+from desk.inbox.ahead import believed
 from desk.locks import Held
 from desk.second import Answer, Person, Proposal, State, Unfit, Unreachable
 from desk.shared.colleagues import StoreColleagues
@@ -287,6 +289,20 @@ def test_a_record_nobody_here_can_read_is_counted_and_stops_nothing(
     assert ada.read() == ["newer", "well"]  # what a newer version wrote is there when ours is newer too
     wait_for(lambda: ada.relay.standing.strange == 3)
     assert ada.relay.standing.words(0.0) == "3 records in the store can't be read and were passed over"
+
+
+def test_the_store_says_when_it_got_a_record_whatever_the_record_says(
+    postgres: Postgres, database: str, system: str
+) -> None:
+    far = datetime(2500, 1, 1, tzinfo=UTC)
+    body = json.dumps({"id": "x", "at": far.isoformat()})
+    store = records(postgres, database, system)
+    began = time.time()
+    store.append("inbox", [Carried("x", int(far.timestamp() * 1000), "case", body)])
+    (row,) = store.read("inbox", 0, 10)
+    assert (began - 60) * 1000 < row.kept < (time.time() + 60) * 1000
+    assert row.body == body
+    assert believed(row).at == row.kept
 
 
 def test_a_record_the_store_refuses_is_passed_over_and_said(session: Callable[..., Session]) -> None:

@@ -20,7 +20,7 @@ from probes.aws.s3.probe import RIGHTS
 ROOT: Final = Path(__file__).resolve().parents[2]
 AWS: Final = ROOT / "probes" / "aws"
 SERVICES: Final = {"rds": ("rds", "ec2"), "elasticache": ("elasticache",), "s3": ("s3",)}
-ACTING: Final = {"rds": ("act", "sight"), "elasticache": ("act", "sight")}
+ACTING: Final = {"rds": ("act", "sight"), "elasticache": ("act", "sight", "policies")}
 """Modules that acting uses, beside the events it reads and the metric it asks for."""
 ACTS: Final = pytest.mark.parametrize("kind", ACTING)
 MARKING: Final = "rds:AddTagsToResource"
@@ -65,7 +65,7 @@ def modules(kind: str) -> list[Path]:
 @pytest.mark.parametrize("kind", SERVICES)
 def test_looking_is_allowed_what_it_asks_for_and_no_more(kind: str) -> None:
     metrics = {"cloudwatch:GetMetricData"} if kind != "s3" else set()
-    looking = [path for path in modules(kind) if not path.stem.startswith("act")]
+    looking = [path for path in modules(kind) if not path.stem.startswith("act") and path.stem != "policies"]
     assert listed(kind, "read") == called(kind, looking) | metrics
     assert all("*" not in name for name in listed(kind, "read"))
 
@@ -90,7 +90,7 @@ def test_the_doctor_asks_for_the_rights_that_change_something(kind: str) -> None
 
 @pytest.mark.parametrize("kind", SERVICES)
 def test_only_the_module_that_acts_names_an_operation_that_changes_something(kind: str) -> None:
-    reading = ("describe_", "list_", "get_", "head_")
+    reading = ("describe_", "list_", "get_", "head_", "download_")
     for path in modules(kind):
         if path.stem != "act":
             asked = called_if_known(kind, path)

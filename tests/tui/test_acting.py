@@ -197,7 +197,7 @@ async def test_a_row_is_called_by_its_label_wherever_an_act_on_it_is_shown(
         await person.press("R")
         await person.sees("restart the big kite   nothing is done")
         await person.press("escape", "D")
-        await person.sees("deploy is nothing that can be done to the big kite")
+        await person.sees("there is no deploy for the big kite; a lists what there is")
         await person.press("enter")
         await person.sees("▸things")
         await person.press("v", "j", "enter")

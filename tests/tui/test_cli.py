@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.shell_completion import get_completion_class
 from click.testing import CliRunner, Result
 
 from tests.tui.pty_app import ROOT
@@ -590,9 +591,49 @@ def test_the_room_needs_a_terminal(words: list[str], home: Path) -> None:
     assert found.stderr == "The screen needs a terminal, and the input is not one. For scripts, use `opsroom check`.\n"
 
 
+@pytest.mark.parametrize("words", [(), ("report",), ("audit",), ("config",), ("store",), ("incident",)])
+def test_every_verb_is_listed_with_a_whole_sentence(home: Path, words: tuple[str, ...]) -> None:
+    said = call(*words, "--help").output
+    assert "Commands:" in said
+    assert "..." not in said.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("named", ["shop", "other.toml"])
+def test_a_profile_in_the_place_of_a_verb_is_told_how_it_is_opened(home: Path, named: str) -> None:
+    (home / "config" / "shop.toml").write_text(HOST)
+    found = call(named)
+    assert found.exit_code == 2
+    assert f"a profile is opened with -c: opsroom -c {named}" in found.output
+    assert "No such command 'chek'. Did you mean 'check'?" in call("chek").output
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("opsroom -c s", ["shop"]),
+        ("opsroom wall ", ["shop"]),
+        ("opsroom check -c ", ["shop"]),
+        ("opsroom demo news", ["newsletter"]),
+        ("opsroom --theme n", ["night"]),
+    ],
+)
+def test_a_shell_completes_profiles_systems_and_themes(home: Path, line: str, offered: list[str]) -> None:
+    (home / "config" / "shop.toml").write_text(HOST)
+    completion = get_completion_class("bash")
+    assert completion is not None
+    words = line.split(" ")
+    made = completion(main, {}, "opsroom", "_OPSROOM_COMPLETE").get_completions(words[1:-1], words[-1])
+    assert [one.value for one in made if one.type == "plain"] == offered
+
+
 @pytest.mark.parametrize(
     ("words", "without", "told"),
     [
+        (
+            ["demo", "newsleter"],
+            "",
+            "there is no example system named newsleter; did you mean newsletter?",
+        ),
         (
             ["demo", "warehouse"],
             "",

@@ -15,6 +15,7 @@ from tests.tui.test_screens import MovingClock, Sitting, sitting
 from tui import wiring
 from tui.places import Places
 from tui.room import Room
+from tui.screens.inbox import InboxScreen
 from tui.secrets import Secrets
 
 RULES = (
@@ -51,20 +52,37 @@ async def test_an_alert_is_taken_in_hand_with_a_note_and_let_go_again() -> None:
     async with sitting(toys(), (100, 44)) as person:
         await opened(person)
         await person.press("t")
-        await answer(person, "take big in hand", "on it")
+        await answer(person, "take “big” in hand", "on it")
         await person.sees("ann has it", "1 in hand", "ann since", ": on it", "acknowledged by ann")
         await person.press("t")
-        await answer(person, "let go of big")
+        await answer(person, "let go of “big”")
         await person.sees("1 waiting", "released by ann")
+
+
+async def test_the_cursor_goes_with_the_alert_that_was_taken_in_hand() -> None:
+    async with sitting(toys(), (100, 30)) as person:
+        person.toy().answers = ToyFacts((Thing("kite", 2048), Thing("rock", 4096)))
+        await person.press("A")
+        await person.sees("Alerts  2 waiting")
+        screen = person.app.screen
+        assert isinstance(screen, InboxScreen)
+        taken = screen.item
+        assert taken is not None
+        await person.press("t")
+        await answer(person, "take “big” in hand")
+        await person.sees("1 waiting", "1 in hand")
+        await person.until(lambda: screen._list.keys()[-1] == taken.key, "what is in hand below what waits")
+        assert screen.item is not None
+        assert screen.item.key == taken.key
 
 
 async def test_esc_leaves_an_alert_as_it_is() -> None:
     async with sitting(toys()) as person:
         await opened(person)
         await person.press("t")
-        await person.sees("take big in hand")
+        await person.sees("take “big” in hand")
         await person.press("escape")
-        await person.sees_no("take big in hand")
+        await person.sees_no("take “big” in hand")
         assert person.room.cases()[0].acknowledged is None
         for key in ("s", "m"):
             await person.press(key)

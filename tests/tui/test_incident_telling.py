@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from desk.incident.record import Sent
-from desk.incident.scheme import Contact, Level
+from desk.incident.scheme import Contact, Level, Template
 from probes.base import Fate
 from tests.tui.test_incident_screen import SCHEME, Wire, answer, choose, declared, furnished, only, typed
-from tests.tui.test_screens import MovingClock, sitting
+from tests.tui.test_screens import MovingClock, Sitting, sitting
+from tui.screens.incidents import page
 
 LEVELS = (Level("P1", "all of it", 900.0, notify=("lead", "duty"), page=("pager",)), Level("P2", "a part"))
 TELLING = replace(
@@ -86,6 +87,71 @@ async def test_a_page_that_did_not_get_through_is_said_and_a_person_tries_again(
         await person.press("e")
         await person.sees("Who is called?", "leave it")
         assert "page pager" not in person.screen()
+
+
+async def resolved(person: Sitting) -> None:
+    await person.press("x")
+    await choose(person, "How far is it?", "resolved")
+    await choose(person, "Resolve it?", "over all the same")
+    await answer(person, "why is it over all the same?", "a drill")
+
+
+async def test_a_page_ends_with_its_incident_and_calls_again_when_that_comes_back(tmp_path: Path) -> None:
+    wire = Wire()
+    async with sitting(furnished(tmp_path, scheme=TELLING, wire=wire), (100, 30)) as person:
+        await declared(person)
+        await person.sees("page to pager sent: HTTP 200")
+        wire.fate = Fate.UNSENT
+        await resolved(person)
+        await person.sees("end of page to pager not sent: HTTP 500", "pager may still call somebody for it")
+        assert only(person).said("internal") is None, "the end of a page is no message to our people"
+        wire.fate = Fate.TOLD
+        await person.press("e")
+        await choose(person, "Who is called?", "end the page to pager")
+        await person.sees("end of page to pager sent: HTTP 200")
+        await person.sees_no("may still call")
+        desk = person.room.incidents
+        assert desk is not None
+        desk.incidents.reopen(only(person).id, "back")
+        page(person.room, desk, only(person).id)
+        await person.until(lambda: len(wire.told) == 4, "a second call")
+        assert [one.event for _, one in wire.told] == ["raised", "cleared", "cleared", "raised"]
+        assert {one.case for _, one in wire.told} == {only(person).id}
+
+
+async def test_who_was_never_called_is_not_told_that_it_is_over(tmp_path: Path) -> None:
+    wire = Wire(Fate.UNSENT)
+    async with sitting(furnished(tmp_path, scheme=TELLING, wire=wire), (100, 30)) as person:
+        await declared(person)
+        await person.sees("page to pager not sent: HTTP 500", "nobody was paged through pager yet")
+        desk = person.room.incidents
+        assert desk is not None
+        desk.incidents.resolve(only(person).id, early="a drill")
+        page(person.room, desk, only(person).id)
+        await person.sees("set a day for the post-mortem")
+        await person.sees_no("nobody was paged")
+        assert [one.event for _, one in wire.told] == ["raised"]
+
+
+async def test_on_a_small_screen_the_choices_stay_in_sight_and_a_long_message_scrolls(tmp_path: Path) -> None:
+    long = Template("long", "internal", "\n".join(f"sentence {number}" for number in range(1, 31)), ("ops",))
+    scheme = replace(SCHEME, templates=(long, *SCHEME.templates))
+    wire = Wire()
+    async with sitting(furnished(tmp_path, scheme=scheme, wire=wire), (60, 15)) as person:
+        await declared(person)
+        await person.press("m")
+        await choose(person, "Which message?", "long")
+        choices = ("leave it", "copy it", "send it to ops")
+        await person.sees("sentence 1", "lines 1 to ", " of 30", *choices)
+        for _ in range(30):
+            if "sentence 30" in person.screen():
+                break
+            await person.press("pagedown")
+            await person.sees(*choices)
+        await person.sees("sentence 30", *choices)
+        await person.press("G", "enter")
+        await person.sees("message to ops sent")
+        assert [one.words for _, one in wire.told] == [long.text]
 
 
 def kept(folder: Path, text: str) -> bool:

@@ -58,6 +58,12 @@ def test_the_demonstrations_keys_are_hinted_only_there() -> None:
     assert "demo faults" not in [what for _, what in Keymap().hints("overview")]
 
 
+def test_the_demonstrations_keys_take_no_room_from_those_of_a_screen() -> None:
+    for where in ("detail", "log", "inbox", "sheet"):
+        assert Keymap().hints(where, demo=True)[-1] == ("F", "demo faults")
+    assert "demo faults" in [what for _, what in Keymap().hints("overview", demo=True)[:4]]
+
+
 def test_two_things_on_one_key_are_both_named() -> None:
     said = clash({"table.sort": "slash"})
     assert "table.sort" in said

@@ -106,6 +106,20 @@ def test_a_find_is_marked_and_a_time_can_be_left_out() -> None:
         assert drawn(ring(text).rows[0], View(stamps=False), 80)[0].text == bare
 
 
+def test_where_there_is_little_room_a_line_begins_with_its_time_of_day() -> None:
+    text = "error-2026-03-01.log │ 2026-03-01T03:12:41.042Z ERROR no token"
+    kept = ring(text)
+    assert kept.one_source
+    [row] = kept.rows
+    assert drawn(row, View(labels=False), 80)[0].text == "03:12:41 ERROR no token"
+    assert drawn(row, View(labels=True), 80)[0].text == "error-…01.log │ 03:12:41 ERROR no token"
+    for wide in (drawn(row, View(labels=False), 120), drawn(row, View(labels=False, wrap=True), 80)):
+        assert wide[0].text == text
+    other = ring(text, "combined.log │ 2026-03-01T03:12:41+02:00 INFO x")
+    assert not other.one_source
+    assert "T03:12:41+02:00" in drawn(other.rows[1], View(), 80)[0].text, "another zone than the clock's is said"
+
+
 def test_wrapped_lines_fill_the_screen_from_its_foot() -> None:
     rows = ring("a" * 25, "b" * 25).rows
     lines = window(rows, 2, 2, View(wrap=True), 10, 4)

@@ -24,6 +24,15 @@ def test_what_is_called_so_comes_before_what_only_speaks_of_it() -> None:
     assert narrowed("") == ["remove-image", "prune", "remove-volume"]
 
 
+def test_long_names_take_the_room_that_the_words_beside_them_leave() -> None:
+    ways = [("a", "Option A: the tasks run and none of them is well", "1 step"), ("b", "none of them", "go on")]
+    menu = Menu(room("one"), "Which way?", ways, lambda key: None)
+    first, second = (one.text for one in menu._shown(78))
+    assert ways[0][1] in first
+    assert first.index("1 step") == second.index("go on")
+    assert len(menu._shown(40)[0].text) <= 40
+
+
 def test_the_looks_that_suit_a_row_stand_first() -> None:
     shop = room("one")
     assert [one.key for one in looks_menu(shop, "one", "thing 1")._lines(80)] == ["logs", "sizes"]

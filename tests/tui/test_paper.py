@@ -122,6 +122,7 @@ def test_what_is_too_much_is_counted_beside_what_is_missing() -> None:
 
 def test_read_only_and_arm_exclude_each_other(home: Path) -> None:
     assert call("--read-only", "--arm", "why not").exit_code == 2
+    assert call("--read-only", "--break-glass", "why not").exit_code == 2
 
 
 def test_production_is_never_armed_by_its_profile(home: Path) -> None:

@@ -252,6 +252,19 @@ async def test_a_procedure_is_gone_through_and_everything_is_kept(tmp_path: Path
     journal.close()
 
 
+async def test_of_the_rows_that_are_offered_those_with_an_alert_come_first(tmp_path: Path) -> None:
+    async with acting(tmp_path, BOOK) as (person, _):
+        person.toy("it").answers = ToyFacts((Thing("ball", 1), Thing("kite", 2048)))
+        await person.sees("kite is 2 KiB")
+        await opened(person)
+        await person.press("j", "j", "j")
+        await person.sees("step 4", "$ toy restart -- <name>")
+        await person.press("enter")
+        await person.sees("name: which?", "ball", "kite")
+        assert person.screen().index(" kite ") < person.screen().index(" ball ")
+        await person.press("escape")
+
+
 async def test_a_parameter_is_asked_once_offered_from_rows_and_nothing_runs_without_it(tmp_path: Path) -> None:
     async with acting(tmp_path, BOOK) as (person, box):
         await opened(person)

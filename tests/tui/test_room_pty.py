@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from desk.locks import FileLocks, Held
 from desk.replay import evidence
 from desk.replay.recording import Recording
 from tests.tui.pty_app import PtyApp, python
+from tui.places import Places
 
 pytestmark = pytest.mark.terminal
 
@@ -114,6 +116,37 @@ def test_ctrl_z_hands_the_shell_its_terminal_and_fg_brings_the_room_back(home: P
         app.send("fg\r")
         app.wait_until(lambda: app.modes[1049], why="the room again")
         opened(app)
+        app.send("q")
+        app.wait_until(lambda: not app.modes[1049], why="the shell again")
+        app.send("exit 0\r")
+        app.wait_exit()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash, for its job control")
+def test_a_session_that_is_stopped_keeps_nobody_from_leading(home: Path) -> None:
+    """Nobody would be told of anything while its person is in the shell."""
+    places = Places.of({"OPSROOM_HOME": str(home), "HOME": str(home)})
+    lock = f"inbox {places.system('shop', 'production') / 'inbox.db'} host.local"
+
+    def leads() -> bool:
+        try:
+            FileLocks(places.locks).claim(lock, "another session").release()
+        except Held:
+            return True
+        return False
+
+    env = {"PS1": "shell> ", "HISTFILE": "/dev/null", "OPSROOM_HOME": str(home), "HOME": str(home)}
+    with PtyApp(["bash", "--norc", "--noprofile", "-i"], size=(100, 30), env=env, cwd=home) as app:
+        app.wait_for("shell>")
+        app.send(" ".join([*python("-m", "tui"), "\r"]))
+        opened(app)
+        app.wait_until(leads, why="the lead")
+        app.send("\x1a")
+        app.wait_for("Stopped")
+        assert not leads()
+        app.send("fg\r")
+        app.wait_until(lambda: app.modes[1049], why="the room again")
+        app.wait_until(leads, why="the lead again")
         app.send("q")
         app.wait_until(lambda: not app.modes[1049], why="the shell again")
         app.send("exit 0\r")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -13,8 +14,10 @@ from textual.pilot import Pilot
 
 from desk.board import Freshness
 from desk.clock import SystemClock
+from desk.engine import Engine, Watched
 from probes.base import Cause, ProbeError
-from tests.toys import Thing, ToyFacts, ToyProbe, room
+from systems.stage import Fault
+from tests.toys import Thing, ToyFacts, ToyProbe, context, room, target
 from tui.app import OpsroomApp
 from tui.room import Room
 from tui.screens.detail import Detail
@@ -233,10 +236,17 @@ async def test_a_table_says_how_many_rows_it_leaves_out() -> None:
         await person.until(lambda: "not listed" not in person.screen(), "nothing left out")
 
 
-async def test_details_of_a_row_show_all_its_columns() -> None:
-    async with sitting() as person:
+async def test_details_of_a_row_show_all_its_columns_and_how_old_they_are() -> None:
+    clock = MovingClock()
+    made = room("shelf", every=0.1)
+    made.engine = Engine([Watched(ToyProbe(target("shelf", every=0.1), context()), ())], clock)
+    async with sitting(made) as person:
         await person.press("1", "g", "d")
-        await person.sees("shelf: things", "name  ball", "size  10")
+        await person.sees("shelf: things", "name  ball", "size  10", "as it was read ")
+        taken = re.search(r"as it was read .+ ago, at (\S+) UTC", person.screen())
+        assert taken is not None
+        clock.later(36000)
+        await person.sees("as it was read 10h", f"at {taken[1]} UTC")
 
 
 async def test_a_log_is_followed_searched_and_left() -> None:
@@ -351,6 +361,76 @@ async def test_copying_says_what_it_took_and_takes_every_marked_row() -> None:
         await person.press("space", "space", "y")
         await person.sees("copied 2 lines, ")
         assert person.app.clipboard.splitlines() == ["ball\t10", "kite\t2048"]
+
+
+async def test_what_there_is_to_say_once_is_said_when_the_room_opens() -> None:
+    made = room("shelf", every=0.1)
+    made.greeting = "found on this machine"
+    async with sitting(made) as person:
+        await person.sees("found on this machine")
+        await person.press("question_mark")
+        await person.sees("Keys: overview")
+        assert "found on this machine" not in person.screen()
+
+
+async def test_what_is_asked_stays_in_sight_while_one_types() -> None:
+    async with sitting() as person:
+        await person.press("A")
+        await person.sees("Alerts  1 waiting")
+        await person.press("slash")
+        await person.sees("show alerts that hold")
+        await person.press("k", "i")
+        await person.sees("\nki", "show alerts that hold")
+        await person.press("enter")
+        await person.sees("filter “ki”", "? help")
+        await person.sees_no("show alerts that hold")
+
+
+async def test_what_is_longer_than_the_screen_says_how_far_it_was_read() -> None:
+    async with sitting() as person:
+        await person.press("question_mark")
+        await person.sees("Keys: overview", "PgDn read on")
+        assert re.search(r" Help +21 of \d+\n", person.screen())
+        await person.press("G")
+        await person.sees_no("PgDn read on")
+        assert re.search(r" Help +(\d+) of \1\n", person.screen())
+
+
+class Stage:
+    """A demonstration of two faults, the last told in more than a line."""
+
+    def __init__(self) -> None:
+        self.on: list[str] = []
+
+    def faults(self) -> list[Fault]:
+        more = [Fault(f"fault-{n}", f"fault {n}", "it happens") for n in range(9)]
+        what = "it is told in so many words that it takes more than one line, and the last is this"
+        return [*more, Fault("leak", "leak", what)]
+
+    def active(self) -> list[str]:
+        return self.on
+
+    def fault(self, name: str) -> None:
+        self.on.append(name)
+
+    def heal(self, name: str) -> None:
+        self.on.remove(name)
+
+    def progress(self) -> list[str]:
+        return []
+
+
+async def test_the_faults_say_how_they_are_started_and_the_last_is_read_whole() -> None:
+    made = room("shelf", every=0.1)
+    made.stage = stage = Stage()
+    async with sitting(made, (60, 15)) as person:
+        await person.press("F")
+        await person.sees("Enter starts a fault", "fault 0", "Enter choose")
+        await person.press("G")
+        await person.sees("leak", "the last is this")
+        await person.press("enter")
+        await person.sees("on   leak", "started: leak")
+        assert stage.on == ["leak"]
 
 
 async def test_the_alerts_are_listed_with_their_rule() -> None:

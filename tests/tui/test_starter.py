@@ -147,6 +147,18 @@ def test_the_example_of_a_rule_is_right_when_it_is_switched_on() -> None:
     assert change.rule in {rule.name for rule in Kinds().facts("host").rules}
 
 
+def test_the_examples_of_runbook_notices_and_incidents_are_right_when_they_are_switched_on() -> None:
+    text, mark, examples = starter([one_of("host")], Kinds()).partition("# Who is told of alerts")
+    examples = re.sub(r"(?m)^# (?=\[|[a-z_]+ = )", "", examples.partition("# A rule of your own")[0])
+    profile = parse(text.replace("# runbook =", "runbook =") + mark + examples, Kinds())
+    assert {one.name for one in profile.channels} >= {"team", "pager"}
+    assert [path.name for path in profile.runbooks] == ["RUNBOOK.md"]
+    scheme = profile.incidents
+    assert [(one.name, one.page, one.notify) for one in scheme.levels] == [("P1", ("pager",), ("lead",))]
+    assert (scheme.response("P1"), scheme.contact("lead").ways) == (900.0, ("555-0100",))
+    assert [rung.contact for rung in scheme.ladder] == ["lead"]
+
+
 @given(
     st.text(max_size=60),
     st.text(max_size=60),

@@ -16,6 +16,8 @@ import pytest
 from click.testing import CliRunner
 from textual.pilot import Pilot
 
+from desk.actor import who
+from desk.audit import Code, Trail
 from desk.incident.incidents import Incidents
 from desk.incident.journal import IncidentJournal
 from desk.incident.record import Role
@@ -397,6 +399,33 @@ async def test_an_incident_of_another_session_is_on_the_wall_until_it_is_over(tm
         theirs.resolve(one.id, early="a false alarm")
         await people.until(lambda: "mails are not sent" not in people.screen(), "the incident is over")
         journal.close()
+
+
+async def test_acts_of_the_same_time_stand_on_the_wall_between_what_people_said(tmp_path: Path) -> None:
+    profile = tmp_path / "play.toml"
+    profile.write_text('system = "play"\n[http.front]\nurl = "http://127.0.0.1:9/"\nevery = 60\n')
+    app = made_of(profile, tmp_path)
+    assert app._incidents is not None
+    clock = app.room.engine.clock
+    theirs, journal = Incidents(clock, "ann"), IncidentJournal(app._incidents[1].path, clock, str)
+    one = theirs.declare("mails are not sent", theirs.scheme.levels[0].name)
+    trail = Trail(tmp_path / "state" / "audit", who({}), clock, {"system": "play", "environment": ""})
+    trail._chain._sinks = trail._chain._sinks[:1]  # nothing of a test belongs into the machine's own log
+    act = {"deed": "d1", "act": "a1", "target": "shelf", "action": "restart", "subject": {"name": "worker"}}
+    async with app.run_test(size=(160, 48)) as pilot:
+        people = Looking(app, pilot)
+        journal.start(theirs)
+        await trail.note(Code.INTENT, {**act, "reason": "it hangs"})
+        await trail.note(Code.DONE, {**act, "words": "asked"})
+        theirs.note(one.id, "it runs again")
+        await people.sees("INCIDENT mails are not sent")
+        app.wall.rotation.held, app.wall.rotation.here = True, walls.INCIDENT  # whatever becomes urgent meanwhile
+        lines = ["declared", "shelf: restart worker: it hangs", "shelf: restart worker done: asked", "it runs again"]
+        await people.sees("TIMELINE", *lines)
+        timeline = people.screen().partition("TIMELINE")[2]
+        assert [timeline.index(one) for one in lines] == sorted(timeline.index(one) for one in lines)
+        journal.close()
+    await trail.close()
 
 
 # only looking

@@ -39,7 +39,7 @@ def takes_in_hand(person: Person, note: str) -> None:
     person.types("A")
     person.sees("t take, let go", "nobody has it")
     person.types("t")
-    person.answers("a note for the others", note)
+    person.answers("in hand: a note", note)
     person.sees(f"{person.name} as root since")
 
 
@@ -174,7 +174,7 @@ def is_on_the_wall(wall: Person) -> None:
 
 STEPS = (
     ("", "critical raised: only 1 of 3 workers run"),
-    ("bob as root", "critical acknowledged: only 1 of 3 workers run (1): I look"),
+    ("bob as root", "critical acknowledged: only 1 of 3 workers run: I look"),
     ("ada as root", "declared P1: shop: only 1 of 3 workers run"),
     ("ada as root", "alert shop: only 1 of 3 workers run belongs to it"),
     ("ada as root", "ada as root is commander"),

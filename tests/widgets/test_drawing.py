@@ -144,14 +144,14 @@ class TestOverview:
         played, real = entry("nodes", things=3, simulated=True), entry("cache", things=2)
         other = replace(played.slot.target, kind="another")
         played = replace(played, slot=replace(played.slot, target=other))
-        for width in (100, 160, 250):
+        for width in (70, 80, 250):
             title, *lines = draw([Block("CACHES", 1, (real, played))], width, 12, 1000.0)
             of = {name: [text(one) for one in lines if one.key.startswith(name)] for name in ("nodes", "cache")}
             assert len(of["nodes"]) == 3
             assert all(one.endswith("  SIMULATED") for one in of["nodes"])
             assert not any("SIMULATED" in one for one in (*of["cache"], text(title)))
             assert all(width_of(one.spans) <= width for one in lines)
-        (title, *_) = draw([Block("CACHES", 1, (real, played))], 80, 12, 1000.0)
+        (title, *_) = draw([Block("CACHES", 1, (real, played))], 60, 12, 1000.0)
         assert "CACHES partly SIMULATED" in text(title)
 
     def test_every_block_has_its_title_even_when_the_room_is_small(self) -> None:
@@ -224,7 +224,8 @@ class TestOverview:
         assert "STALE timeout-read  not today" in shown
         assert "last good values are 7 s old" in shown
         assert "try tomorrow" in shown
-        assert "thing 1" in shown
+        assert "? thing 1" in shown
+        assert "●" not in shown, "what was fine then may not be so now"
 
     def test_values_that_are_too_old_are_not_shown_any_more(self) -> None:
         shown = "\n".join(map(text, draw([Block("TOYS", 1, (entry(failure=Cause.REFUSED),))], 80, 20, 1100.0)))
@@ -485,6 +486,13 @@ def test_a_target_that_has_no_value_is_not_marked_as_fine_among_several() -> Non
     assert any(one.startswith("  ● a") for one in early)
     assert any(one.startswith("  ? b") for one in early)
     assert any(one.startswith("  ✕ b") for one in late)
+
+
+def test_an_old_value_beside_a_name_says_in_the_same_line_that_it_is_old() -> None:
+    block = Block("TOYS", 1, (entry("one"), entry("two", failure=Cause.TIMEOUT_READ)))
+    lines = [text(made) for made in draw([block], 80, 20, 1000.0)]
+    assert [one for one in lines if " two " in one and "STALE, was  3 things" in one], lines
+    assert not [one for one in lines if " one " in one and "was" in one]
 
 
 def test_what_is_silenced_where_it_was_raised_colours_nothing() -> None:

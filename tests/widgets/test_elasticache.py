@@ -60,7 +60,7 @@ def test_what_does_not_answer_is_never_drawn_as_well_and_comes_first() -> None:
 
 
 def test_the_details_of_a_node_and_of_a_shard() -> None:
-    nodes, shards, events = ElastiCachePanel.tables
+    nodes, shards, _, events = ElastiCachePanel.tables
     facts = ElastiCacheFacts(SEAT, (NODE,), (GROUP,))
     assert nodes.detail is not None
     assert "94 % of what is for data" in text(nodes.detail(NODE))

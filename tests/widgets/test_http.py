@@ -181,7 +181,7 @@ def test_the_head_tells_past_time_and_certificate() -> None:
     assert "not well for 41 s, since 12:00:00 UTC, 21 readings in a row" in head
     assert "shop.example, ends 2026-03-01 (ends in 10d00h), signed by Test authority" in head
     assert "its clock is 10m00s behind" in head
-    assert "made 15m00s ago" in head
+    assert "15m00s old when it came" in head
 
 
 def test_what_is_not_known_is_a_dash_and_never_a_zero() -> None:

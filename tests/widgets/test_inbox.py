@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -53,6 +54,25 @@ def test_a_line_says_who_has_it_and_until_when_it_is_silent() -> None:
     assert "silent 04:12" in one_line(told).text
     assert "silenced until 04:12 UTC: ticket 12 (bob)" in detail(told)
     assert any(span.tone is Tone.DIM for span in one_line(told).spans if "backlog" in span.text)
+
+
+def test_who_has_it_is_told_whole_where_names_can_do_without_the_room() -> None:
+    told = Told()
+    told.look(alert(told.clock))
+    told.inbox.acknowledge(told.inbox.cases()[0], "annabelle-of-the-mail", "looking")
+    for width in (110, 120):
+        line = one_line(told, width)
+        assert line.text.rstrip().endswith("annabelle-of-the-mail has it")
+        assert "backlog campaign" in line.text
+        assert width_of(line.spans) <= width
+    assert "backlog campaign" in one_line(told, 80).text, "a name gives nothing away that it needs"
+
+
+def test_a_name_has_all_the_room_that_short_targets_and_values_leave() -> None:
+    told = Told()
+    words, rule = "campaign-emails: 2,008 waiting and growing", "a-rule-with-a-name-for-which-there-is-no-room"
+    told.look(alert(told.clock, rule=rule, words=words))
+    assert "campaign-emails: 2,008 waiting" in one_line(told, 80).text
 
 
 def test_the_time_to_respond_counts_down_and_then_says_late() -> None:
@@ -236,3 +256,17 @@ def test_grouping_loses_no_case_and_shows_none_twice(wanted: list[tuple[str, int
     assert sorted(id(case) for item in found for case in item.cases) == sorted(map(id, cases))
     assert sum(item.alerts for item in found) == number(cases) == len(set(wanted))
     assert len({item.key for item in found}) == len(found)
+
+
+def test_an_alert_that_no_label_tells_apart_says_its_sentence() -> None:
+    told = Told()
+    told.look(replace(alert(told.clock), labels=(), words="mail: 1,204 waiting"))
+    assert "backlog: mail: 1,204 waiting" in one_line(told, 130).text
+    assert "mail: 1,204 waiting" in one_line(told, 80).text
+
+
+def test_a_limit_of_nothing_at_all_is_not_shown() -> None:
+    told = Told()
+    told.look(replace(alert(told.clock), limit=0.0))
+    assert "1,204 /" not in one_line(told).text
+    assert "limit" not in detail(told)

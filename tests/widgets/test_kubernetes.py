@@ -167,3 +167,33 @@ def test_which_cluster_this_is_stands_at_the_top_with_what_is_odd_about_it() -> 
     told = ("context prod", "api.shop.example:6443", "namespaces shop", "v1.32.1", "not installed: metrics-server")
     for words in (*told, "TLS NOT CHECKED", "clock is 1d00h behind ours"):
         assert words in said
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("deployment/web", ["deployment/shop/web"]),
+        ("deploy/web deploy/api", ["deployment/shop/web", "deployment/shop/api"]),
+        ("app=web", ["deployment/shop/web"]),
+        ("hpa/web", ["hpa/shop/web"]),
+        ("nodes", []),
+        ("pods", []),
+    ],
+)
+def test_a_line_of_kubectl_means_the_rows_that_it_names(name: str, rows: list[str]) -> None:
+    assert list(KubernetesPanel().called(BROKEN, name) or ()) == rows
+    assert KubernetesPanel().called(BROKEN, name) is not None
+
+
+def test_a_pod_is_known_by_its_bare_name_and_what_was_not_read_by_none() -> None:
+    panel, one = KubernetesPanel(), BROKEN.pods[0]
+    assert panel.called(BROKEN, str(one.name)) == (one.key,)
+    for name in ("deployment/nobody", "deploy/web deploy/nobody", "app=nobody", "configmaps"):
+        assert panel.called(BROKEN, name) is None
+
+
+def test_an_alert_of_a_workload_is_not_taken_for_one_of_its_autoscaler() -> None:
+    panel = KubernetesPanel()
+    assert panel.is_about("deployment/shop/web", "workload", "shop/web")
+    assert not panel.is_about("hpa/shop/web", "workload", "shop/web")
+    assert panel.is_about("hpa/shop/web", "hpa", "shop/web")

@@ -351,3 +351,10 @@ def test_what_we_ask_ourselves_is_the_last_row_and_costs_most_nowhere() -> None:
     assert [table.tone(row) for row in table.rows(facts)] == [Tone.PLAIN, Tone.DIM]
     for said in (PostgresPanel().brief(view(facts), 118), PostgresPanel().more(view(facts), 118)):
         assert "Opsroom" not in shown(said)
+
+
+def test_tables_of_sessions_without_rows_say_that_others_are_hidden() -> None:
+    for table in PostgresPanel.tables:
+        if table.name in ("sessions", "blocking"):
+            assert "hidden from us" in table.unseen(ODD["limited"])
+            assert not table.unseen(CALM)

@@ -168,3 +168,14 @@ def test_a_reading_is_shown_with_its_judgement() -> None:
     (line,) = [one for one in drawn.whole(shown, START, 80) if "3 kites" in one.text]
     assert "now  BAD shelf: 3 kites (2 s old)" in line.text
     assert Tone.CRITICAL in {span.tone for span in line.spans}
+
+
+def test_a_note_says_its_text_once_and_flows_in_the_room_there_is() -> None:
+    said = "Code 190 for every account means that the API does not accept the application's secret\nany more."
+    note = step("Code 190 for every account means that the API does not…", StepKind.NOTE, text=said)
+    told = text(drawn.whole(drawn.Shown(0, note, Done()), START, 120))
+    assert told.count("Code 190") == 1
+    assert "application's secret any more." in told
+    assert "- one\n- two" in text(
+        drawn.whole(drawn.Shown(0, step("Do", StepKind.NOTE, text="- one\n- two"), Done()), START, 60)
+    )

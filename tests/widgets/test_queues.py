@@ -11,10 +11,11 @@ import pytest
 
 from probes.base import GaugeKey, SafeText, Severity, Snapshot
 from probes.redis import FailedJob, Group, Outlook, Queue, QueuesFacts, QueuesProbe, Total, Worker
+from probes.redis.queues.facts import Took
 from probes.redis.queues.gauges import measured
 from widgets.lines import Line, Tone, joined, width_of
 from widgets.panel import View, Worry
-from widgets.queues import QueuesPanel, outlook
+from widgets.queues import QueuesPanel, outlook, took_words
 
 WIDTHS = (40, 58, 78, 118, 200)
 
@@ -182,6 +183,25 @@ def test_what_is_not_known_is_a_dash_and_never_a_zero() -> None:
     drawn = QueuesPanel().brief(view(unknown), 118)
     assert "0" not in text(drawn[0])
     assert "–" in text(drawn[0])
+
+
+@pytest.mark.parametrize(
+    ("took", "words"),
+    [
+        (None, "unknown: the queue does not tell"),
+        (
+            Took(0),
+            "unknown: 0 completed jobs of the last 15 min are kept, removeOnComplete may keep none",
+        ),
+        (Took(3), "unknown: 3 completed jobs of the last 15 min are kept, too few to tell"),
+        (
+            Took(240, 0.25, 4.0, 61.0),
+            "250 ms in the middle, 95 % within 4 s, 1m01s at most: 240 completed jobs of the last 15 min",
+        ),
+    ],
+)
+def test_how_long_jobs_take_is_told_with_how_many_it_is_known_of(took: Took | None, words: str) -> None:
+    assert took_words(Queue(SafeText("mail"), "bullmq", took=took)) == words
 
 
 def test_what_all_queues_share_is_said_once() -> None:

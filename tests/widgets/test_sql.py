@@ -53,13 +53,13 @@ def test_a_number_is_drawn_with_its_change_and_a_failure_with_its_words_first() 
 def test_missing_is_a_dash_and_never_a_zero() -> None:
     query = SavedQuery("a", "a", why="it is NULL")
     assert (number(query), change(query), limits(query)) == ("it is NULL", "–", "")
-    [table] = SqlPanel.tables
+    table, _ = SqlPanel.tables
     assert [column.cell(FAILED) for column in table.columns[1:6]] == ["–"] * 5
     assert table.tone(FAILED) is Tone.NOTICE
 
 
 def test_a_row_opens_with_its_query_its_limits_and_its_rows() -> None:
-    [table] = SqlPanel.tables
+    table, _ = SqlPanel.tables
     assert table.detail is not None
     text = [line.text for line in table.detail(READERS)]
     assert "query   SELECT count(*)" in text
@@ -75,5 +75,5 @@ def test_what_was_cut_and_what_is_asked_rarely_is_said() -> None:
     cut = SavedQuery("a", "a", value=100, count=100, cut=True)
     assert number(cut) == "at least 100"
     slow = SavedQuery("b", "b", unit=Unit.SECONDS, value=3, every=240, slowed="it ran out of time")
-    [table] = SqlPanel.tables
+    table, _ = SqlPanel.tables
     assert table.columns[-1].cell(slow) == "asked every 4m00s: it ran out of time"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any, Final
 
-from desk.words import amount, plural, span
+from desk.words import amount, counted, plural, span
 from probes.base import Action, GaugeSpec, Rule
 from probes.base.target import Settings
 from tui.keys import KEYS, shown
@@ -97,7 +97,8 @@ def _rule(one: Rule, specs: Mapping[str, GaugeSpec]) -> tuple[str, str, str, str
         said += f", while `{one.samples}` >= {floor}"
     if one.clear is not None:
         said += f"; clear at {amount(one.clear, spec.unit)}"
-    return f"`{one.name}`", said, one.severity.name.lower(), one.say
+    told = re.sub(r"\{(\w+):([\w ]+)\}", lambda found: counted(f"{{{found[1]}}}", found[2]), one.say)
+    return f"`{one.name}`", said, one.severity.name.lower(), told
 
 
 def _acts(kind: Kind, kinds: Kinds) -> Iterator[str]:

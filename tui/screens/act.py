@@ -207,6 +207,8 @@ class Act(Guarded):
             self.draw()
         elif self._focus == "again":
             self._look_again()
+        elif self._focus == "gather":
+            self._gather()
         elif self._focus == "evidence":
             self._ask_override()
         elif self._asked_for.lacking:

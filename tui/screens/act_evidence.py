@@ -1,13 +1,21 @@
-"""The part of an act's dialog that keeps evidence: what would destroy it is refused until a person says why."""
+"""The part of an act's dialog that keeps evidence: it is gathered before an act takes it away, and in security mode
+such an act is refused until a person says why."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from desk.guard import digest_of
-from desk.incident.evidence import TYPED, secured
+from desk.incident.evidence import TYPED, loss, secured
+from desk.incident.incident import Incident
 from desk.incident.incidents import IncidentError
 from tui.screens.act_fields import NAME, REASON, Fields
 from tui.screens.act_second import Seconded
 from widgets.act import Button
+
+RECENT: Final = timedelta(minutes=15)
+"""How long evidence that was gathered counts as gathered for another act."""
 
 
 class Guarded(Seconded):
@@ -32,6 +40,28 @@ class Guarded(Seconded):
     @property
     def _asking(self) -> bool:
         return self._overriding or super()._asking
+
+    @property
+    def _ungathered(self) -> Incident | None:
+        """The incident whose evidence this act takes away before it was gathered; None: there is none."""
+        plan, desk = self._plan, self.room.incidents
+        if self._deed is not None or plan is None or desk is None or not self._fits or self._overriding:
+            return None
+        one = desk.foremost
+        if one is None or desk.evidence.going or not loss(plan) or self.room.undecided_because:
+            return None
+        gathered = desk.evidence.since(one.id)
+        return one if gathered is None or desk.now - gathered > RECENT else None
+
+    def _gather(self) -> None:
+        """Gather the evidence now; the act waits for nothing, and nothing is confirmed by it."""
+        one, desk = self._ungathered, self.room.incidents
+        if one is not None and desk is not None:
+            evidence = desk.evidence
+            evidence.begin(one, desk.entries(one.id), evidence.folder_of(one, desk.now), self.room.note)
+            self.say("evidence is being gathered: its end is said here", 8.0)
+        self._focus = "cancel"
+        self.settle_in()
 
     def _ask_override(self) -> None:
         """Ask why, and for the word."""
@@ -71,12 +101,14 @@ class Guarded(Seconded):
             super()._show_fields()
 
     def _buttons(self) -> list[Button]:
+        gather = [Button("gather", "gather evidence first")] if self._ungathered is not None else []
         if not self._overridable:
-            return super()._buttons()
+            return [*super()._buttons(), *gather]
         if self._overriding:
             return [Button("cancel", "Cancel"), Button("override", "let it through", self._ripeness)]
         return [
             Button("cancel", "Cancel"),
             Button("again", "look again"),
             Button("evidence", "override, with a reason"),
+            *gather,
         ]

@@ -38,8 +38,11 @@ def approvals_sheet(room: Room) -> Sheet | str:
         waiting = second.pending()
         made = drawn.listed(waiting, now, width)
         if not made:
-            made = wrapped("nothing waits for you; what you ask yourself is answered by somebody else", width)
+            made = wrapped(
+                "nothing waits for you; what is asked with your own account is answered by somebody else", width
+            )
         if isinstance(second, Agreements):
+            made += drawn.barred(second.barred(), width)
             made += [line(), *_rule(second, width)]
         else:
             made += [line(), *folded(line(dim(f"{room.read_only_because}: it is answered elsewhere")), width)]

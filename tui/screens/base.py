@@ -201,12 +201,13 @@ class RoomScreen(Screen[None], inherit_bindings=False):
         given_up: Callable[[], None] | None = None,
         longest: int = 200,
         hidden: bool = False,
-        stays: bool = False,
+        written: bool = False,
+        titled: bool = False,
     ) -> None:
         """Let the person type a line in place of the foot; `hidden` shows a dot for each letter.
 
-        `stays`: the label stays in sight at the foot, also where something is typed already; it is something that a
-        person writes down, and a paste of several lines becomes one line.
+        Once something is typed the label stays in sight at the foot, unless the screen's title asks already (`titled`).
+        `written`: it is something that a person writes down, and a paste of several lines becomes one line.
 
         `typed` follows each letter, `done` gets the end (absent: what was typed stays), `given_up` is told of Esc
         (absent: as if nothing had been typed).
@@ -215,14 +216,23 @@ class RoomScreen(Screen[None], inherit_bindings=False):
 
         if self._prompt is not None:
             return  # one line is being typed already
-        self._prompt = prompt = Prompt(label, value, typed, done or typed, given_up or (lambda: typed("")), longest)
-        prompt.password, prompt.folds = hidden, stays
+
+        def follow(text: str) -> None:
+            self._keep_asked(label if text and not titled else "")
+            typed(text)
+
+        self._prompt = prompt = Prompt(label, value, follow, done or typed, given_up or (lambda: typed("")), longest)
+        prompt.password, prompt.folds = hidden, written
         self.mount(prompt, before=self._foot)
-        self._question = label if stays and value else ""
-        self._foot.display = bool(self._question)
-        if self._question:
-            self.draw_frame()
+        self._keep_asked(label if value and not titled else "")
         self.set_focus(prompt, scroll_visible=False)  # at once: the next key is for the line
+
+    def _keep_asked(self, question: str) -> None:
+        """Keep what is asked in sight at the foot; empty: the line itself still says it."""
+        self._question = question
+        self._foot.display = bool(question)
+        if question:
+            self.draw_frame()
 
     def take(self, event: events.Key) -> bool:
         """Put a letter into the line that is typed, which came too late for it; True when there is one.

@@ -30,6 +30,7 @@ from widgets.draw.canvas import Style
 from widgets.drawn import Drawn
 from widgets.lines import Tone, dim, fit, line
 from widgets.lineview import LineView
+from widgets.overview import cut
 
 RANGES: Final = (600.0, 3600.0, 21600.0, DAY, WEEK, 30 * DAY)
 """Seconds of the windows that the digits open."""
@@ -235,7 +236,8 @@ class GaugeChart(RoomScreen):
         self._view.show(lines)
         earlier = [(name, back, self._rated(kept)) for name, back, kept in self._earlier()]
         cell = (until - since) / max(1, self._cells)
-        self._told.show([told_line(chart, sight, earlier, cell)])
+        told = told_line(chart, sight, earlier, cell)
+        self._told.show([line(*cut(told.spans, width))])
         self._figures.show([figures_line(chart, sight, width)])
 
     # what a person does

@@ -20,6 +20,7 @@ from widgets.overview import (
     cut,
     gap_lines,
     last_good,
+    past,
     shows_values,
     state_lines,
     whole,
@@ -104,7 +105,7 @@ class Detail(RoomScreen):
         if shows_values(entry.slot, now):
             stale = entry.slot.freshness(now) is not Freshness.FRESH
             for one in entry.head(width - 4):
-                spans = tuple(Span(span.text, Tone.DIM) for span in one.spans) if stale else one.spans
+                spans = tuple(map(past, one.spans)) if stale else one.spans
                 head.append(Line((Span("  "), *spans)))
             gaps = gap_lines(entry)
         groups = ((state, 5), (alerts, 3), (head, 1), (gaps, 2))
@@ -129,7 +130,7 @@ class Detail(RoomScreen):
         slot, now = entry.slot, self.room.now
         facts = slot.snapshot.facts if slot.snapshot is not None and shows_values(slot, now) else None
         stale = slot.freshness(now) is not Freshness.FRESH
-        instead = last_good(slot, now) if facts is None else ""
+        instead = last_good(slot, now) if facts is None else table.unseen(facts)
         was = self._shown
         if was is None or was[0] is not table or was[1] is not facts or was[2:] != (stale, instead):
             self._shown = (table, facts, stale, instead)

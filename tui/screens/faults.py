@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tui.room import FaultSwitch, Room
 from tui.screens.sheet import Sheet
 from widgets.folding import folded
 from widgets.lines import Line, Span, Tone, dim, fit, line, strong
+
+_HOW: Final = "Enter starts a fault, or heals one that is on. Then look for it on the overview, and remedy it yourself."
 
 
 def faults_sheet(room: Room, stage: FaultSwitch) -> Sheet:
@@ -13,16 +17,16 @@ def faults_sheet(room: Room, stage: FaultSwitch) -> Sheet:
 
     def lines(width: int) -> list[Line]:
         active = set(stage.active())
+        named = max((len(fault.title) for fault in stage.faults()), default=0)
         made: list[Line] = [
-            line(dim("Each one happens on the stage: look for it on the overview, then remedy it.")),
+            *folded(line(dim(_HOW)), width, 0),
             line(),
         ]
         for fault in stage.faults():
             on = fault.name in active
             state = Span("on ", Tone.CRITICAL) if on else Span("off", Tone.DIM)
-            made += folded(
-                line(state, "  ", fit(strong(fault.title), 18), "  ", dim(fault.what), key=fault.name), width, 25
-            )
+            title = fit(strong(fault.title), named)
+            made += folded(line(state, "  ", title, "  ", dim(fault.what), key=fault.name), width, named + 7)
         return made
 
     def choose(name: str) -> None:

@@ -260,6 +260,7 @@ class InboxScreen(ListScreen):
         item = self.item
         if item is None:
             return
+        self._steered = True
         alert = item.face.alert
         if not open_for(self, item.face.id, alert, lambda: self._procedure_elsewhere(alert)):
             self._procedure_elsewhere(alert)
@@ -331,16 +332,14 @@ class InboxScreen(ListScreen):
         if item is None:
             return
         held = all(case.acknowledged is not None for case in item.cases)
-        what = words.plural(item.alerts, "alert") if item.folded else item.face.alert.rule
+        what = words.plural(item.alerts, "alert") if item.folded else f"“{item.face.alert.rule}”"
         if held:
             done = partial(self._each, item, "let go", self.room.engine.inbox.release)
-            self.ask(
-                f"let go of {what}? a note for the others, or just Enter; Esc keeps it", "", _unheard, done, _nothing
-            )
+            self.ask(f"let go of {what}? a note, or just Enter; Esc keeps it", "", _unheard, done, _nothing)
         else:
             here = " here" if item.face.alert.theirs is not None else ""
             done = partial(self._each, item, "in hand", self.room.engine.inbox.acknowledge)
-            label = f"take {what} in hand{here}: a note for the others, or just Enter; Esc leaves it"
+            label = f"take {what} in hand{here}: a note, or just Enter; Esc leaves it"
             self.ask(label, "", _unheard, done, _nothing)
 
     def action_escalate(self) -> None:
@@ -412,6 +411,7 @@ class InboxScreen(ListScreen):
         if item.face.cleared is not None:
             self.say("it is over already")
             return None
+        self._steered = True  # what is decided about a line may move it: the cursor goes with it
         return item
 
 

@@ -89,6 +89,8 @@ class IncidentScreen(ListScreen):
             lines.append(line(" ", Span(f"it may not be over: {back}; x opens it again", Tone.CRITICAL)))
         rows = 2 if height < 20 else 4 if height < 40 else 8
         lines += drawn.due_lines(desk.incidents.timers(one.id), desk.now, width, rows)
+        if desk.evidence.going:
+            lines.append(line(" ", Span(desk.evidence.words, Tone.NOTICE)))
         if desk.unsaid.get(one.id, _NOTE):
             lines.append(line(" ", Span("a note was begun; n goes on with it", Tone.NOTICE)))
         if self._filter:
@@ -222,7 +224,7 @@ class IncidentScreen(ListScreen):
             self.say("the note is kept: n goes on with it" if begun else "no note was written")
 
         label = "a note for the timeline; Esc keeps it for later"
-        self.ask(label, unsaid.get(name, _NOTE), typed, done, left, TEXT, stays=True)
+        self.ask(label, unsaid.get(name, _NOTE), typed, done, left, TEXT, written=True)
 
     def action_react(self) -> None:
         """Say something in a word of the entry under the cursor."""
@@ -270,6 +272,10 @@ class IncidentScreen(ListScreen):
     def action_security(self) -> None:
         """Keep evidence, or no longer."""
         asks.security(self)
+
+    def action_gather(self) -> None:
+        """Gather evidence into a folder."""
+        asks.gather(self)
 
     def action_items(self) -> None:
         """What is to be done so that it does not happen again."""

@@ -5,8 +5,10 @@ Nothing is chosen beforehand: the first line of every choice leaves things as th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from desk.inbox.until import end, until
@@ -68,9 +70,14 @@ def _stage(screen: IncidentScreen, key: str) -> None:
         say(screen, label, lambda text: _mitigated(screen, text))
     elif key == "again":
         label = "open again: why? Esc leaves it"
-        say(screen, label, lambda text: attempt(screen, partial(book.reopen, name, text), "open again"))
+        say(screen, label, lambda text: _reopened(screen, partial(book.reopen, name, text)))
     else:
         resolve(screen)
+
+
+def _reopened(screen: IncidentScreen, call: Callable[[], object]) -> None:
+    if tried(screen, call, "open again"):
+        page(screen.room, screen.desk, screen.id_)
 
 
 def _mitigated(screen: IncidentScreen, note: str) -> None:
@@ -123,6 +130,7 @@ def _over(screen: IncidentScreen, note: str, why: str) -> None:
 def _resolved(screen: IncidentScreen, note: str, why: str) -> None:
     if tried(screen, partial(screen.desk.incidents.resolve, screen.id_, note, why), "resolved"):
         screen.say("resolved: m tells people, i what is to be done, w writes the post-mortem", 8.0)
+        page(screen.room, screen.desk, screen.id_)
 
 
 # who does what
@@ -273,12 +281,31 @@ def security(screen: IncidentScreen) -> None:
     book = screen.desk.incidents
     if one.security is None:
         label = "keep evidence: why? Acts that destroy it are barred; Esc leaves it"
-        words = "evidence is kept: acts that destroy it are barred, in every session on this system"
+        words = "evidence is kept: acts that destroy it are barred, in every session on this system; B gathers it"
         say(screen, label, lambda text: attempt(screen, partial(book.secure, one.id, text), words))
     else:
         label = "keep evidence no longer: why? Nothing is barred any more; Esc leaves it"
         words = "evidence is no longer kept: nothing is barred"
         say(screen, label, lambda text: attempt(screen, partial(book.release, one.id, text), words))
+
+
+def gather(screen: IncidentScreen) -> None:
+    """Ask where the evidence goes, and gather it there."""
+    one = _there(screen)
+    if one is None:
+        return
+    evidence = screen.desk.evidence
+    if evidence.going:
+        screen.say(evidence.words)
+        return
+
+    def into(text: str) -> None:
+        folder = Path(os.path.expanduser(text.strip()))
+        if text.strip() and evidence.begin(one, screen.desk.entries(one.id), folder, screen.room.note):
+            screen.draw()
+
+    label = "gather evidence into a new folder; Esc gathers nothing"
+    say(screen, label, into, str(evidence.folder_of(one, screen.desk.now)))
 
 
 # whom to call
@@ -293,6 +320,9 @@ def escalate(screen: IncidentScreen) -> None:
     steps = ladder(one, desk.scheme, desk.now)
     items = [("", "leave it", "nobody is called")]
     items += [(f"page {name}", f"page {name}", "NOW, it was not taken yet") for name in desk.unpaged(one.id)]
+    items += [
+        (f"page {name}", f"end the page to {name}", "it may still call somebody") for name in desk.unended(one.id)
+    ]
     at_once = untold(one, desk.scheme)
     known = {step.contact.name for step in steps}
     items += [

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from textual.app import ComposeResult
+
 from desk.inbox.until import end
 from desk.incident.incidents import IncidentError
 from desk.incident.message import Draft
@@ -18,24 +20,31 @@ from tui.screens.incidents import pick, refused, tried
 from tui.screens.sheet import Sheet
 from widgets.folding import folded
 from widgets.lines import Line, Span, Tone, dim, line, strong
+from widgets.lineview import LineView
 
 if TYPE_CHECKING:
     from tui.screens.incident import IncidentScreen
 
-_WHO: Final = {"internal": "our own people", "public": "customers"}
-_OWN: Final = (
+WHO: Final = {"internal": "our own people", "public": "customers"}
+"""Whom an audience stands for."""
+_FRAME: Final = 3
+"""Rows of the screen's top, of its title and of its foot."""
+_LEAST: Final = 3
+"""Rows of the text that are in sight at least."""
+OWN: Final = (
     Template("own words", "internal", "{update}", ours=True),
     Template("own words", "public", "{update}", ours=True),
 )
+"""A message in own words, to each audience."""
 
 
 def messages(screen: IncidentScreen) -> None:
     """Choose a message."""
     if screen.incident is None or refused(screen):
         return
-    there = [*screen.desk.scheme.templates, *_OWN]
+    there = [*screen.desk.scheme.templates, *OWN]
     items = [
-        (str(number), one.name, f"to {_WHO[one.audience]}: {SafeText(' '.join(one.text.split()), 300)}")
+        (str(number), one.name, f"to {WHO[one.audience]}: {SafeText(' '.join(one.text.split()), 300)}")
         for number, one in enumerate(there)
     ]
 
@@ -47,16 +56,44 @@ def messages(screen: IncidentScreen) -> None:
 
 
 class Message(Sheet):
-    """One message, filled in; what can't be filled in is named, and it does not leave before it is."""
+    """One message, filled in; what can't be filled in is named, and it does not leave before it is.
+
+    What can be done with it stays in sight; a text that is longer than the room above it scrolls there.
+    """
+
+    DEFAULT_CSS = """
+    Message #text { padding: 0 1; }
+    """
 
     def __init__(self, screen: IncidentScreen, template: Template) -> None:
         super().__init__(
-            screen.room, f"Message {template.name}, to {_WHO[template.audience]}", self._shown, self._chosen
+            screen.room, f"Message {template.name}, to {WHO[template.audience]}", self._shown, self._chosen
         )
         self._of = screen
         self._template = template
         self._given: dict[str, str] = {}
         self._draft = self._made()
+        self._text = LineView(id="text")
+
+    def body(self) -> ComposeResult:
+        """Title, text, and what can be done with it."""
+        yield self._title
+        yield self._text
+        yield self._view
+
+    def draw(self) -> None:
+        """The text in what room the choices leave it, and the choices."""
+        if not self.is_mounted:
+            return
+        width = max(20, self.size.width - 2)
+        text, wanted = self._words(width), len(self._shown(width))
+        room = self.size.height - _FRAME - self._open_incident.display - self._pressing.display
+        height = max(0, min(len(text), max(_LEAST, room - wanted)))
+        if self._text.styles.height is None or self._text.styles.height.value != height:
+            self._text.styles.height = height
+            self.call_after_refresh(self.draw)  # what of it is in sight is known then
+        self._text.show(text)
+        super().draw()
 
     @property
     def _unsaid(self) -> Unsaid:
@@ -76,14 +113,18 @@ class Message(Sheet):
         assert one is not None
         return self._of.desk.draft(self._template, one, self._given)
 
-    def _shown(self, width: int) -> list[Line]:
+    def _words(self, width: int) -> list[Line]:
+        """The text as it would leave, and why it does not."""
         made: list[Line] = []
         for text in self._draft.text.splitlines():
             made += folded(line(" ", SafeText.line(text)), width, 1)
-        made.append(line())
         if self._draft.refused:
-            made += folded(line(Span(f"✕ it does not leave: {self._draft.refused}", Tone.CRITICAL)), width, 2)
             made.append(line())
+            made += folded(line(Span(f"✕ it does not leave: {self._draft.refused}", Tone.CRITICAL)), width, 2)
+        return made
+
+    def _shown(self, width: int) -> list[Line]:
+        made = [line(dim(self._place()))]
         made.append(line(strong("leave it"), dim("  nobody is told"), key="leave"))
         for name in self._draft.missing:
             begun = self._unsaid.get(*self._key(name))
@@ -97,6 +138,22 @@ class Message(Sheet):
                 line(strong(f"send it to {SafeText(name, 60)}"), dim("  [notify] of the profile"), key=f"send {name}")
             )
         return made
+
+    def _place(self) -> str:
+        """Which part of a text is in sight that is longer than its room; empty: all of it is."""
+        height, whole = self._text.size.height, len(self._text.lines)
+        first = self._text.top
+        return f"lines {first + 1} to {first + height} of {whole}; page down, page up" if 0 < height < whole else ""
+
+    def action_page_down(self) -> None:
+        """On in the text."""
+        self._text.scroll_lines(max(1, self._text.size.height - 1))
+        self.draw()
+
+    def action_page_up(self) -> None:
+        """Back in the text."""
+        self._text.scroll_lines(-max(1, self._text.size.height - 1))
+        self.draw()
 
     def _chosen(self, key: str) -> None:
         what, _, name = key.partition(" ")
@@ -128,7 +185,7 @@ class Message(Sheet):
         typed = partial(self._unsaid.put, *self._key(name))
         label = f"{{{name}}}: {KNOWN.get(name, name)}? Esc keeps it for later"
         value = self._unsaid.get(*self._key(name))
-        self.ask(label, value, typed, partial(self._filled, name), self.draw, TEXT, stays=True)
+        self.ask(label, value, typed, partial(self._filled, name), self.draw, TEXT, written=True)
 
     def _filled(self, name: str, text: str) -> None:
         """What is known of the incident is kept with it; the rest is for this message alone."""

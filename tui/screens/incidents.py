@@ -110,10 +110,10 @@ def declare(screen: RoomScreen, desk: IncidentDesk, cases: Sequence[Case] = ()) 
     if refused(screen):
         return
 
-    ours = " (these are ours: the profile names none)" if desk.scheme.levels_by == "ours" else ""
+    ours = " (our levels: the profile names none)" if desk.scheme.levels_by == "ours" else ""
     items = [("", "leave it", "declares no incident"), *drawn.severities(desk.scheme.levels)]
     ask = partial(_title, screen, desk, cases)
-    pick(screen, f"An incident: how severe is it?{ours}", items, ask, left="no incident was declared")
+    pick(screen, f"Incident: how severe is it?{ours}", items, ask, left="no incident was declared")
 
 
 def _title(screen: RoomScreen, desk: IncidentDesk, cases: Sequence[Case], level: str) -> None:
@@ -132,24 +132,27 @@ def _title(screen: RoomScreen, desk: IncidentDesk, cases: Sequence[Case], level:
         screen.room.note(f"declared {made.level}: x says that somebody is at it, t who is commander")
 
     label = f"what is wrong? Enter declares {level}, Esc nothing"
-    screen.ask(label, offered, unheard, done, partial(screen.say, "no incident was declared"), _TITLE, stays=True)
+    screen.ask(label, offered, unheard, done, partial(screen.say, "no incident was declared"), _TITLE, written=True)
 
 
 def page(room: Room, desk: IncidentDesk, incident: str) -> None:
-    """Call whoever is on duty, where the severity wants that and they were not called yet."""
-    for channel in desk.unpaged(incident):
+    """Call whoever is on duty, where the severity wants that and they were not called yet; and no longer once it is
+    over."""
+    for channel in (*desk.unpaged(incident), *desk.unended(incident)):
         room.later(paged(room, desk, incident, channel))
 
 
 async def paged(room: Room, desk: IncidentDesk, incident: str, channel: str) -> None:
-    """Call whoever is on duty through one channel, and say what came of it."""
+    """Call whoever is on duty through one channel, or no longer, and say what came of it."""
+    over = bool(desk.unended(incident))
     try:
         sent, said = await desk.page(incident, channel)
     except IncidentError as error:
-        room.note(f"{channel} was not paged: {error}")
+        room.note(f"{channel} was not {'told that it is over' if over else 'paged'}: {error}")
         return
     told = f" ({SafeText(said, 120)})" if said else ""
-    room.note(f"page to {channel} {sent.value}{told}" + ("" if sent is Sent.SENT else ": e tries again"))
+    what = f"{'end of page' if over else 'page'} to {channel} {sent.value}{told}"
+    room.note(what + ("" if sent is Sent.SENT else ": e tries again"))
 
 
 class AllIncidents(ListScreen):
@@ -296,7 +299,7 @@ class _Choice(Menu):
 
 def say(screen: RoomScreen, label: str, then: Callable[[str], None], value: str = "", longest: int = _LONG) -> None:
     """Let a person type a line; Esc leaves things as they are."""
-    screen.ask(label, value, unheard, then, nothing, longest, stays=True)
+    screen.ask(label, value, unheard, then, nothing, longest, written=True)
 
 
 def tried(screen: RoomScreen, call: Callable[[], object], said: str) -> bool:

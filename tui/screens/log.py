@@ -165,7 +165,7 @@ class Log(RoomScreen):
             strong(f"{self._target} {self._called}".rstrip()),
             dim(f"  {self._look.title}"),
         ]
-        parts.append(dim(f"  {words.count(ring.came)} lines"))
+        parts.append(dim(f"  {words.plural(ring.came, 'line')}"))
         parts += [Span(f"  {words.count(ring.dropped)} older dropped", Tone.WARNING)] if ring.dropped else []
         if newer or self._paused:
             hold = "paused, " if self._paused else ""
@@ -201,6 +201,7 @@ class Log(RoomScreen):
             return [line(), line("  ", dim(hidden if self._ring.rows else self._end or "waiting for the first line"))]
         end = self._end_place()
         last = end if self._paused else len(rows)
+        self._seen.labels = not self._ring.one_source
         return window(rows, end, last, self._seen, self.size.width, max(1, self._view.size.height))
 
     def _pointed_key(self) -> str | None:
@@ -367,6 +368,30 @@ class Log(RoomScreen):
         from tui.screens.log_types import of_type
 
         self._ring.narrow(self._ring.least, of_type(wanted))
+        self._at, self._point = None, None
+
+    def action_senders(self) -> None:
+        """Count what is shown by who sent it."""
+        self.ask(
+            "count by: Enter for the address, or /expression with a (group)/", "", lambda text: None, self._count_by
+        )
+
+    def _count_by(self, text: str) -> None:
+        from tui.screens.log_senders import LogSenders, address, taking
+
+        try:
+            take = taking(expression(text)) if text.strip() else address
+        except ValueError as error:
+            self.say(f"{text} {error}")
+            return
+        title = f"{self._target}: by {SafeText(text.strip() or 'address', 60)}"
+        rows = self._ring.visible
+        self.call_after_refresh(self.app.push_screen, LogSenders(self.room, title, rows, take, self._only_sender))
+
+    def _only_sender(self, wanted: str) -> None:
+        from tui.screens.log_senders import only
+
+        self._ring.narrow(self._ring.least, only(wanted))
         self._at, self._point = None, None
 
     def action_further(self) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from desk import words
 from probes.base.log import LEADING, Level
-from tui.screens.log_ring import Ring, Row
+from tui.screens.log_ring import LABEL, LONGEST_LABEL, Ring, Row
 from widgets.draw.marks import spark
 from widgets.folding import folded
 from widgets.levels import LEVEL_TONES
@@ -18,6 +18,11 @@ from widgets.lines import Line, Part, Span, Tone, dim, fit, line, width_of
 
 _HIGHLIGHTS: Final = 50
 """Finds marked in one line."""
+_NARROW: Final = 100
+"""Columns below which lines are shortened at their beginning."""
+_END: Final = 6
+"""Characters that are left of both ends of a long name."""
+_UTC: Final = re.compile(r"(\d\d:\d\d:\d\d)(?:[.,]\d{1,9})? ?(?:Z|UTC|GMT|[+-]00:?00)")
 
 
 @dataclass(slots=True)
@@ -30,11 +35,15 @@ class Look:
     """Cells left out at the left, when lines are not wrapped."""
     wanted: re.Pattern[str] | None = None
     """What is searched for."""
+    labels: bool = True
+    """False: every line is of one source, which need not be said on each where there is little room."""
 
 
 def drawn(row: Row, look: Look, width: int) -> list[Line]:
     """One line as one or more of the screen's."""
     text = row.text if look.stamps else LEADING.sub(r"\g<before>", row.text, count=1)
+    if width < _NARROW and not look.wrap:
+        text = _shorter(text, look.labels)
     tone = LEVEL_TONES.get(row.level, Tone.PLAIN)
     if not look.wrap:
         text = text[look.shift : look.shift + width * 2]
@@ -50,6 +59,26 @@ def drawn(row: Row, look: Look, width: int) -> list[Line]:
     if not look.wrap:
         return [_marked(made, width)]
     return [Line(one.spans, made.key) for one in folded(made, max(width, 8), 2)]
+
+
+def _shorter(text: str, labels: bool) -> str:
+    """A line with the time of day for its time, where that is in UTC as the clock above it, and without the name of
+    its source where that goes without saying, or with both ends of it: what it tells has the room.
+
+    >>> _shorter("error.log │ 2026-03-01T03:12:41.042Z ERROR no token", labels=False)
+    '03:12:41 ERROR no token'
+    >>> _shorter("web-2jfs7d6p7-q4ccz │ 2026-03-01T03:12:41+02:00 ERROR no token", labels=True)
+    'web-2j…-q4ccz │ 2026-03-01T03:12:41+02:00 ERROR no token'
+    """
+    label, cut, rest = text.partition(LABEL)
+    if cut and len(label) < LONGEST_LABEL:
+        short = f"{label[:_END]}…{label[-_END:]}" if len(label) > 2 * _END + 2 else label
+        text = f"{short}{LABEL}{rest}" if labels else rest
+    stamp = LEADING.match(text)
+    clock = _UTC.search(stamp[0]) if stamp is not None else None
+    if stamp is None or clock is None:
+        return text
+    return f"{stamp['before']}{clock[1]} {text[stamp.end() :]}"
 
 
 def _marked(made: Line, width: int) -> Line:

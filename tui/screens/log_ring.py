@@ -62,6 +62,11 @@ class Ring:
         """True when some lines may be hidden."""
         return self.visible is not self.rows
 
+    @property
+    def one_source(self) -> bool:
+        """True when every line so far is of the same source."""
+        return len(self._before) <= 1
+
     def add(self, text: str, now: float) -> None:
         """Take a line that came at `now` (seconds since 1970)."""
         label, cut, rest = text.partition(LABEL)

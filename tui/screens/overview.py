@@ -32,6 +32,9 @@ DOWN: it said no. DENIED: a right is missing. THROTTLED: it asks us to wait. UNS
 A line with ? and NOT READ, NOT THERE, NO ANSWER or LEFT OUT names a part that is missing; the rest is as it says.
 The attention line names what is wrong, the worst first; o opens it, A lists all."""
 
+_GREETING: Final = 10.0
+"""Seconds that what is said once stays at the foot."""
+
 
 class Overview(RoomScreen):
     """One system on one screen."""
@@ -60,6 +63,12 @@ class Overview(RoomScreen):
         with Horizontal():
             yield self._left
             yield self._right
+
+    def on_mount(self) -> None:
+        """First picture, and what there is to say once."""
+        super().on_mount()
+        if self.room.greeting:
+            self.say(self.room.greeting, _GREETING)
 
     # drawing
 

@@ -286,6 +286,12 @@ class ProcedureScreen(RunScreen):
         """Write a note."""
         doing.note(self)
 
+    def action_message(self) -> None:
+        """Tell somebody, that a key has changed say."""
+        from tui.screens.procedure_message import messages
+
+        messages(self)
+
     def action_skip(self) -> None:
         """Leave it out."""
         doing.skip(self)

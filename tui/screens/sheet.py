@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 from rich.cells import cell_len
 from textual.app import ComposeResult
 
+from desk import words
 from probes.base import Cause, ProbeError, SafeText
 from probes.base.log import masked
 from tui.keys import shown
@@ -57,11 +58,31 @@ class Sheet(RoomScreen):
         """The lines, made anew."""
         if not self.is_mounted:
             return
-        self._title.show([line(" ", strong(shortened(self._title_text, self.size.width - 2)))])
         self._view.show(self._lines(max(20, self.size.width - 2)))
         keys = self._view.keys()
         if keys and self._view.cursor not in keys:
             self._view.point(keys[0])
+        self._show_title()
+        self.draw_frame()
+
+    def _show_title(self) -> None:
+        """The title, and how far one has read what has no room on the screen."""
+        width, height = self.size.width, self._view.size.height
+        end = min(self._view.top + height, len(self._view.lines))
+        read = f"{end} of {len(self._view.lines)}" if 0 < height < len(self._view.lines) else ""
+        room = width - 2 - (len(read) + 2 if read else 0)
+        self._title.show(
+            [line(" ", fit(strong(shortened(self._title_text, room)), room), "  " * bool(read), dim(read))]
+        )
+
+    def hints(self) -> Sequence[tuple[str, str]]:
+        """Those of what there is to do here: to choose, to read on."""
+        absent = {"choose": self._choose is None or not self._view.keys(),
+                  "read on": self._view.top + self._view.size.height >= len(self._view.lines)}  # fmt: skip
+        return [(key, what) for key, what in super().hints() if not absent.get(what, False)]
+
+    def _moved(self) -> None:
+        self._show_title()
         self.draw_frame()
 
     def line_under_cursor(self) -> str:
@@ -74,32 +95,38 @@ class Sheet(RoomScreen):
         if not self._view.keys():
             self._view.scroll_lines(1)
         self._view.move(1)
+        self._moved()
 
     def action_up(self) -> None:
         """Line before."""
         if not self._view.keys():
             self._view.scroll_lines(-1)
         self._view.move(-1)
+        self._moved()
 
     def action_page_down(self) -> None:
         """A screen down."""
         self._view.scroll_lines(max(1, self._view.size.height - 1))
+        self._moved()
 
     def action_page_up(self) -> None:
         """A screen up."""
         self._view.scroll_lines(-max(1, self._view.size.height - 1))
+        self._moved()
 
     def action_first(self) -> None:
         """The first line."""
         self._view.scroll_lines(-len(self._view.lines))
         if keys := self._view.keys():
             self._view.point(keys[0])
+        self._moved()
 
     def action_last(self) -> None:
         """The last line."""
         self._view.scroll_lines(len(self._view.lines))
         if keys := self._view.keys():
             self._view.point(keys[-1])
+        self._moved()
 
     def action_choose(self) -> None:
         """The line under the cursor."""
@@ -149,10 +176,11 @@ class Menu(Sheet):
         if not self.is_mounted:
             return
         width = max(20, self.size.width - 2)
-        room = max(width - _NAME - 2, 0)
+        named = self._named(width)
+        room = max(width - named - 2, 0)
         texts = {
             key: [
-                *(folded(line(strong(name.strip())), width, 0) if cell_len(name) > _NAME else []),
+                *(folded(line(strong(name.strip())), width, 0) if cell_len(name) > named else []),
                 *(folded(line(dim(" ".join(what.split()))), width, 0) if cell_len(what) > room else []),
             ]
             for key, name, what in (*self._more, *self._items)
@@ -172,9 +200,15 @@ class Menu(Sheet):
     def _shown(self, width: int) -> list[Line]:
         found = self._found()
         if not found:
-            return [line(dim("nothing of that name; Esc goes back"))]
-        room = max(width - _NAME - 2, 0)
-        return [line(fit(strong(name), _NAME), "  ", fit(dim(what), room), key=key) for key, name, what in found]
+            return [line(dim("nothing of that name: Backspace takes back a letter, Esc goes back"))]
+        named = self._named(width)
+        room = max(width - named - 2, 0)
+        return [line(fit(strong(name), named), "  ", fit(dim(what), room), key=key) for key, name, what in found]
+
+    def _named(self, width: int) -> int:
+        """Cells for the names: what the words beside them don't need is theirs when they are long."""
+        names, said = (max((cell_len(one[at]) for one in self._items), default=0) for at in (1, 2))
+        return max(_NAME, min(names, width - said - 2))
 
     def on_mount(self) -> None:
         """Typing begins at once."""
@@ -183,7 +217,8 @@ class Menu(Sheet):
         self._type(early)
 
     def _type(self, text: str) -> None:
-        self.ask("type to narrow down; ↑ ↓ Enter, Esc back", text, self._narrow, self._done, self._leave, _COMMAND)
+        label = "type to narrow down; ↑ ↓ Enter, Esc back"
+        self.ask(label, text, self._narrow, self._done, self._leave, _COMMAND, titled=True)
 
     def _narrow(self, text: str) -> None:
         self._typed = text
@@ -222,9 +257,22 @@ class Menu(Sheet):
 
 
 def row_sheet(room: Room, target: str, table: Table[Any, Any], row: Any) -> Sheet:
-    """Everything known about one row, as it was when it was opened."""
+    """Everything known about one row, as it was when it was opened, and how old that is."""
+    snapshot = room.board.slot(target).snapshot
 
     def lines(width: int) -> list[Line]:
+        return [*known(width), *aged(width)]
+
+    def aged(width: int) -> list[Line]:
+        if snapshot is None:
+            return []
+        ago = words.age(max(0.0, (room.engine.clock.now() - snapshot.taken_at).total_seconds()))
+        return [
+            line(),
+            *folded(line(dim(f"as it was read {ago} ago, at {words.clock(snapshot.taken_at)} UTC")), width, 2),
+        ]
+
+    def known(width: int) -> list[Line]:
         if table.detail is not None:
             made = list(table.detail(row))
             return [part for one in made for part in folded(one, width)]
@@ -244,12 +292,16 @@ def help_sheet(room: Room, screen: RoomScreen, about: Sequence[tuple[str, str]])
 
     def lines(width: int) -> list[Line]:
         made: list[Line] = []
-        for where, keys in groupby(room.keymap.live(screen.where, room.demo), key=lambda key: key.where):
+        live = room.keymap.live(screen.where, room.demo)
+        faces = {key.id: " ".join(shown(one) for one in key.keys.split(",")) for key in live}
+        faces |= {key.id: "1-9" for key in live if key.action == "panel"}
+        first = max(len(face) for face in faces.values())
+        second = max(len(key.what) for key in live)
+        for where, keys in groupby(live, key=lambda key: key.where):
             made.append(line(Span(f"Keys: {where}", Tone.TITLE)))
             for key in keys:
-                faces = "1-9" if key.action == "panel" else " ".join(shown(one) for one in key.keys.split(","))
-                lead = (fit(Span(faces, Tone.KEY), 14), "  ", fit(key.what, 16))
-                made += folded(line(*lead, "  ", dim(key.more)), width, 34)
+                lead = (fit(Span(faces[key.id], Tone.KEY), first), "  ", fit(key.what, second))
+                made += folded(line(*lead, "  ", dim(key.more)), width, first + second + 4)
             made.append(line())
         for title, text in about:
             made += [line(Span(title, Tone.TITLE)), *(p for part in text.splitlines() for p in wrapped(part, width, 4))]

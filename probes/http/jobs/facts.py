@@ -47,6 +47,11 @@ class Job:
         return JOB + self.id
 
     @property
+    def rests(self) -> bool:
+        """True when it is paused after a vendor was asked too often: that is what helps, and nobody asks any more."""
+        return self.limited and self.paused is True
+
+    @property
     def late(self) -> float | None:
         """Seconds since its last run as a multiple of its interval; None for one that is paused, or not told."""
         if self.paused or self.last_age is None or not self.every:

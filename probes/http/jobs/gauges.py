@@ -13,14 +13,17 @@ _GAUGED: Final = 300
 SPECS: Final = (
     GaugeSpec("jobs", "Jobs that the scheduler has."),
     GaugeSpec("jobs_paused", "Jobs that are paused."),
-    GaugeSpec("jobs_failed", "Jobs whose last run failed.", better="low"),
-    GaugeSpec("jobs_rate_limited", "Jobs whose last run says that a vendor was asked too often.", better="low"),
+    GaugeSpec("jobs_failed", "Jobs whose last run failed; without those paused after a vendor was asked too often.",
+              better="low"),
+    GaugeSpec("jobs_rate_limited", "Jobs that run, and whose last run says that a vendor was asked too often.",
+              better="low"),
     GaugeSpec("jobs_late", "Jobs that have not run for twice their interval.", better="low"),
     GaugeSpec("job_late_ratio", "Time since a job ran last as a multiple of its interval; absent for paused ones.",
               Unit.COUNT, better="low"),
     GaugeSpec("job_age_seconds", "Time since a job ran last.", Unit.SECONDS, better="low"),
     GaugeSpec("job_interval_seconds", "A job's interval.", Unit.SECONDS),
-    GaugeSpec("job_failed", "1 when a job's last run failed; absent otherwise.", better="low"),
+    GaugeSpec("job_failed", "1 when a job's last run failed; absent otherwise, as for one that was paused since a "
+              "vendor was asked too often.", better="low"),
     GaugeSpec("jobs_standing", "1 when every job that should run is late, of two at least.", better="low"),
     GaugeSpec("executions", "Executions among the latest with this status."),
 )  # fmt: skip
@@ -74,15 +77,15 @@ def measured(facts: JobsFacts) -> Gauges:
     gauges.put("jobs", len(jobs))
     if any(one.paused is not None for one in jobs):
         gauges.put("jobs_paused", sum(one.paused is True for one in jobs))
-    gauges.put("jobs_failed", sum(one.failed for one in jobs))
-    gauges.put("jobs_rate_limited", sum(one.limited for one in jobs))
+    gauges.put("jobs_failed", sum(one.failed and not one.rests for one in jobs))
+    gauges.put("jobs_rate_limited", sum(one.limited and not one.rests for one in jobs))
     gauges.put("jobs_late", len(late))
     gauges.put("jobs_standing", 1.0 if len(timed) > 1 and len(late) == len(timed) else 0.0)
     for one in sorted(jobs, key=lambda one: (not one.failed, -(one.late or 0.0)))[:_GAUGED]:
         gauges.put("job_late_ratio", one.late, job=one.name)
         gauges.put("job_age_seconds", one.last_age, job=one.name)
         gauges.put("job_interval_seconds", one.every, job=one.name)
-        if one.failed:
+        if one.failed and not one.rests:
             gauges.put("job_failed", 1.0, job=one.name, status=one.last_status)
     for status, number in facts.counted:
         gauges.put("executions", number, status=status)

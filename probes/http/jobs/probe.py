@@ -134,7 +134,8 @@ class JobsProbe(Probe[JobsFacts]):
                 raise
             gaps.append(Gap("executions", error.cause, error.message))
         if left := len(jobs) - len(self._runs):
-            gaps.append(Gap(f"executions of {left} jobs", Cause.SLOW, SafeText("read in turn, a few each time")))
+            others = f"executions of {left} job{'' if left == 1 else 's'}"
+            gaps.append(Gap(others, Cause.SLOW, SafeText("read in turn, a few each time")))
         return newest(self._known())
 
     async def _runs_of(self, job: Job, api: Api) -> list[Execution]:
@@ -159,7 +160,7 @@ class JobsProbe(Probe[JobsFacts]):
             raise ProbeError(Cause.GONE, f"there is no job {SafeText(subject, 80)} any more")
         runs = newest(await self._looked(job))
         told = ", ".join(f"{number} {status}" for status, number in counted(runs)) or "none"
-        lines = [SafeText(f"{len(runs)} executions: {told}")]
+        lines = [SafeText(f"{len(runs)} execution{'' if len(runs) == 1 else 's'}: {told}")]
         for one in runs[:_LISTED]:
             when = f"{one.at:%Y-%m-%d %H:%M:%S}" if one.at is not None else "no time told"
             took = f"  {one.took:.1f} s" if one.took is not None else ""

@@ -60,7 +60,7 @@ RULES: Final[tuple[Rule, ...]] = (
         threshold=0.0,
         severity=Severity.NOTICE,
         consecutive=2,
-        say="{value} lines of its answer can't be read",
+        say="{value:line} of its answer can't be read",
     ),
 )
 

@@ -11,8 +11,7 @@ from desk.board import Board
 from desk.checklist.judge import Sight, Verdict, judge, needed
 from desk.profile import parse
 from probes.base import GaugeKey, Snapshot
-from systems.newsletter import profile as demonstration
-from systems.stage import Plan
+from systems.files import filled
 from tests.desk.checklist.lists import Toys
 from tests.thresholds.room import KINDS, profile_of, text_of
 
@@ -71,7 +70,7 @@ def test_no_round_is_forgotten_here(system: str) -> None:
 
 def test_the_demonstration_has_a_morning_and_an_evening(tmp_path_factory: pytest.TempPathFactory) -> None:
     ports = {"web": 1, "postgres": 2, "redis": 3}
-    profile = parse(demonstration(Plan(tmp_path_factory.mktemp("stage"), ports, False)), KINDS)
+    profile = parse(filled("newsletter", "profile.toml", tmp_path_factory.mktemp("stage"), ports), KINDS)
     assert [(one.name, one.schedule.text if one.schedule else "") for one in profile.checklists] == [
         ("morning", "daily 09:00"),
         ("evening", "daily 18:00"),

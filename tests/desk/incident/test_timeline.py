@@ -123,7 +123,7 @@ def test_alerts_are_told_as_they_came_and_went(clock: HandClock) -> None:
     ]
     found = woven(of_cases(records, START, minutes(60)))
     assert told(found) == [
-        "warning raised: campaign: 1,204 waiting (1,204)",
+        "warning raised: campaign: 1,204 waiting",
         "alert acknowledged: on it",
         "warning cleared: campaign: 1,204 waiting (4)",
     ]
@@ -140,7 +140,7 @@ def test_an_incident_comes_after_the_alert_it_was_declared_from(clock: HandClock
     )
     record = CaseRecord("r1", raised.at, CaseWhat.RAISED, "case-1", alert=raised)
     found = ann.book.entries(made.id, of_cases([record], START, minutes(9)))
-    assert told(found)[:2] == ["warning raised: campaign: 1,204 waiting (1,204)", "declared P1: backlog"]
+    assert told(found)[:2] == ["warning raised: campaign: 1,204 waiting", "declared P1: backlog"]
     assert found[1].behind
 
 

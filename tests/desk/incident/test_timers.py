@@ -146,9 +146,22 @@ def test_people_and_customers_are_told_by_the_stricter_rule_and_a_failed_message
     assert due(ann, name, Kind.INTERNAL) == minutes(15)
     ann.book.resolve(name, early="a false alarm")
     (last,) = of(ann, name, Kind.PUBLIC)
-    assert (last.due, last.words) == (minutes(5), "tell customers that it is over")
+    assert (last.due, last.words) == (minutes(20), "tell customers that it is over")
     ann.book.message(name, "resolved", "public", CLIPBOARD, "it is over")
     assert of(ann, name, Kind.PUBLIC) == []
+
+
+def test_who_was_told_nothing_is_not_owed_that_it_is_over_and_who_was_is_owed_it_when_the_next_was_due(
+    clock: HandClock,
+) -> None:
+    ann = session(clock, public=1200.0, internal=600.0)
+    name = ann.book.declare("out", "P1").id
+    clock.passed = 60
+    ann.book.message(name, "internal", "internal", CLIPBOARD, "it is the queue")
+    clock.passed = 30 * 60
+    ann.book.resolve(name, early="a false alarm")
+    assert of(ann, name, Kind.PUBLIC) == []
+    assert due(ann, name, Kind.INTERNAL) == minutes(30), "it was due while it went on, and nobody could say it is over"
 
 
 def test_it_is_watched_for_the_longer_of_both_times_and_an_alert_disturbs_it(clock: HandClock) -> None:

@@ -18,6 +18,7 @@ from desk.second import EXPIRY, Person, State, Unfit, Unreachable
 from desk.second.agreements import Agreements
 from desk.second.hold import Hold
 from desk.second.rule import GRAVE, NOTHING, Rule
+from tests.desk.inboxes import START
 from tests.desk.seconds import ADA, BOB, Beside, draft, proposal
 from tests.toys import StillClock
 
@@ -257,6 +258,53 @@ async def test_a_rule_that_was_in_force_stays_until_two_agree_on_less(tmp_path: 
         assert one.second.hold.in_force == NOTHING
 
 
+def of_others(rule: Rule, seq: int) -> Record:
+    """What a session on another machine has put on record."""
+    return Record("elsewhere", seq, START, Code.SECOND_RULE, {"rule": rule.told, "words": rule.words}, "0" * 64)
+
+
+async def test_what_another_machine_has_in_force_holds_here_until_two_people_here_agree_on_less(tmp_path: Path) -> None:
+    strict = Rule(frozenset({"disruptive"}), frozenset({"nobody"}), True)
+    theirs = [of_others(strict, 3), of_others(Rule(frozenset({"purge"})), 4)]
+    mine = Rule(frozenset({"destructive"}), frozenset({"bob"}))
+    way = Beside()
+    async with session(tmp_path, way, rule=mine) as one:
+        await one.stand()
+        assert not one.second.hold.weakened
+        one.second.witness = lambda: theirs  # they come while this session is open
+        await one.stand()
+        hold = one.second.hold
+        assert hold.weakened
+        assert hold.in_force.classes == {"destructive", "disruptive", "purge"}
+        assert hold.in_force.approvers == {"bob"}, "who may agree is not for others to say"
+        asked = hold.digest
+        id_ = (await one.second.propose(draft(asked))).proposal.id
+        assert way.asked[-1].approvers == {"bob"}
+        way.says()
+        await one.second.weaken(id_, asked)
+        assert (hold.in_force, hold.weakened) == (mine, False)
+        assert one.record[-1].data["heard"] == ["elsewhere/3", "elsewhere/4"]
+        await one.stand()
+        assert hold.in_force == mine
+    async with session(tmp_path, rule=mine) as one:
+        one.second.witness = lambda: theirs
+        await one.stand()
+        assert one.second.hold.in_force == mine, "it was agreed, and stays so"
+        one.second.witness = lambda: [*theirs, of_others(strict, 5)]
+        await one.stand()
+        assert one.second.hold.weakened, "what they say anew holds anew"
+
+
+async def test_audits_of_others_that_can_not_be_read_let_nobody_act(tmp_path: Path) -> None:
+    def broken() -> list[Record]:
+        raise OSError("shared.db is damaged")
+
+    async with session(tmp_path) as one:
+        one.second.witness = broken
+        with pytest.raises(Unrecorded, match=r"can't be looked up or kept: shared\.db"):
+            await one.stand()
+
+
 async def test_who_may_agree_is_exchanged_by_agreement_only(tmp_path: Path) -> None:
     before, now = (Rule(GRAVE.classes, frozenset({name})) for name in ("bob", "eve"))
     async with session(tmp_path, rule=before) as one:
@@ -277,7 +325,11 @@ async def test_one_user_of_one_machine_answers_nothing_they_asked_under_another_
         assert here
         way.waiting = [proposal(by=Person("bob", here | {"role bob"}, "", "by the store"))]
         assert one.second.pending() == []
-        with pytest.raises(Unfit, match="who asks can't be the second person"):
+        ((barred, why),) = one.second.barred()
+        assert barred == way.waiting[0]
+        assert any(mark.partition(",")[0] in why for mark in here)
+        assert why.endswith("log in to the machine with an account of your own, not by su from a shared one")
+        with pytest.raises(Unfit, match="who asks can't be the second person, and both are"):
             await one.second.answer(way.waiting[0], True)
         assert one.record == []
 
