@@ -126,6 +126,7 @@ class Evidence:
             return False
         self._done = self._all = 0
         self._task = asyncio.create_task(self._run(incident, entries, folder, say))
+        self._task.add_done_callback(partial(_broken, say))
         return True
 
     def close(self) -> None:
@@ -357,6 +358,12 @@ class Evidence:
 
 
 _BEGUN: Final = "evidence is being gathered"
+
+
+def _broken(say: Callable[[str], None], task: asyncio.Task[None]) -> None:
+    """A fault of ours is told as well: nobody must believe that there is evidence."""
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        say(f"NO EVIDENCE: a fault of ours, {type(fault).__name__}; what was gathered has no manifest")
 
 
 def _once(make: Callable[[Any], bytes], of: Any) -> Iterator[bytes]:

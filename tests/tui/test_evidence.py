@@ -182,6 +182,23 @@ async def test_a_folder_that_cannot_be_made_is_said_and_stands_in_the_timeline(t
         assert not [name for name in os.listdir(tmp_path) if name.startswith("evidence")]
 
 
+async def test_a_fault_of_ours_while_gathering_is_said_for_nobody_must_believe_that_there_is_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = furnished(tmp_path)
+    async with sitting(made, (100, 30)) as person:
+        await declared(person)
+
+        def broken(*_: object) -> str:
+            raise RuntimeError("a mistake")
+
+        monkeypatch.setattr("desk.incident.paper.as_text", broken)
+        await person.press("B")
+        await person.sees("gather evidence into a new folder")
+        await person.press("enter")
+        await person.sees("NO EVIDENCE: a fault of ours, RuntimeError")
+
+
 async def test_before_an_act_that_destroys_evidence_it_is_gathered_from_the_acts_own_dialog(tmp_path: Path) -> None:
     async with acting(tmp_path, (100, 30)) as (person, box):
         await declared(person)
