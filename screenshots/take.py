@@ -156,14 +156,15 @@ SCENES: Final = (
             system.replace("_", "-"),
             (132, 40),
             (fault,),
-            sees=("alert",),
+            sees=(words,),
             system=system,
             pulse=(target, "latency_seconds"),
         )
-        for system, fault, target in (
-            ("insta_connect", "api-latency", "health"),
-            ("social_live", "bad-release", "api"),
-            ("social_analytics", "leaked-sessions", "ready"),
+        for system, fault, target, words in (
+            ("insta_connect", "api-latency", "health", "Graph API take"),
+            ("whatsapp_notifications", "campaign", "api", "messages wait"),
+            ("social_analytics", "leaked-sessions", "ready", "connections are taken"),
+            ("social_live", "bad-release", "api", "High Error Rate"),
         )
     ),
     Scene("day", (120, 36), ("cache-misses",), sees=("cache hit rate",), theme="day"),

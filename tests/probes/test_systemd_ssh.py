@@ -36,6 +36,7 @@ def there(new_sshd: Callable[..., Sshd], monkeypatch: pytest.MonkeyPatch, system
     docker, *words = systemd_host.prefix
     found = places.program(docker)
     assert found is not None
+    words.insert(words.index("exec") + 1, "-i")  # a machine's shell has the input that sshd gives it
     return between(new_sshd, monkeypatch, (str(found), *words))
 
 

@@ -96,14 +96,14 @@ async def test_c35_the_pool_is_exhausted_in_two_steps(database: Postgres, sessio
         limit = await seats(room)
         alert = await room.proves(
             "database", "pool-exhausted", severity=Severity.WARNING,
-            words=r"8\d % of the database's connections are taken, more than 80 %",
+            words=r"8\d % of the database's connections are taken, limit 80 %",
             bad=lambda: sessions.are(int(limit * 0.85)), between=lambda: sessions.are(int(limit * 0.78)),
             good=lambda: sessions.are(int(limit * 0.7)),
         )  # fmt: skip
         assert alert.handling.origin.startswith("Opsroom's default in opsroom.toml:")
         await room.proves(
             "database", "pool-exhausted", severity=Severity.CRITICAL,
-            words=r"9\d.* % of the database's connections are taken, more than 95 %",
+            words=r"9\d.* % of the database's connections are taken, limit 95 %",
             bad=lambda: sessions.are(int(limit * 0.98)), good=lambda: sessions.are(3),
         )  # fmt: skip
 
@@ -125,7 +125,7 @@ async def test_e42_statements_take_more_than_half_a_second(database: Postgres, s
     async with opened("newsletter", {"database": reached(database) | {"every": 10}}) as room:
         await room.proves(
             "database", "slow-queries", severity=Severity.WARNING, readings=2, calm=3,
-            words=r"statements take .* on average, more than 500 ms",
+            words=r"statements take .* on average, limit 500 ms",
             bad=lambda: setattr(room, "before", lambda: sessions.all_do("SELECT pg_sleep(0.9)")),
             good=lambda: setattr(room, "before", lambda: sessions.all_do("SELECT 1")),
         )  # fmt: skip
@@ -187,12 +187,12 @@ async def test_e35_many_jobs_wait_and_the_oldest_for_long(cache: Redis) -> None:
             about = {"queue": "campaign-emails"}
             await room.proves(
                 "jobs", "queue-size", severity=Severity.WARNING, labels=about,
-                words="campaign-emails: 501 jobs wait, more than 500",
+                words="campaign-emails: 501 jobs wait, limit 500",
                 bad=lambda: wait(501), between=lambda: wait(401), good=lambda: wait(400),
             )  # fmt: skip
             await room.proves(
                 "jobs", "queue-size", severity=Severity.CRITICAL, labels=about,
-                words="campaign-emails: 2,001 jobs wait, more than 2,000",
+                words="campaign-emails: 2,001 jobs wait, limit 2,000",
                 bad=lambda: wait(2001), good=lambda: wait(0),
             )  # fmt: skip
             await room.proves(
@@ -252,13 +252,13 @@ async def test_b04_and_b23_more_than_a_thousand_messages_wait(ministack: Cloud) 
         queue.send(100)
         alert = await room.proves(
             "notifications", "queue-depth", severity=Severity.CRITICAL, labels=about,
-            words="notifications: 1,001 messages wait, more than 1,000",
+            words="notifications: 1,001 messages wait, limit 1,000",
             bad=lambda: queue.send(901), between=lambda: queue.take(150), good=queue.purge,
         )  # fmt: skip
         assert alert.handling.procedure == "Queue Backup"
         await room.proves(
             "notifications", "queue-depth", severity=Severity.NOTICE, labels=about,
-            words="notifications: 101 messages wait, more than 100",
+            words="notifications: 101 messages wait, limit 100",
             bad=lambda: queue.send(101), between=lambda: queue.take(20), good=lambda: queue.take(10),
         )  # fmt: skip
 
@@ -396,15 +396,15 @@ async def test_d63_d130_and_d131_the_backend_uses_much_of_what_it_may(
 
         def stays() -> None:
             assert suggested() == [
-                ("the backend uses 90 % of its memory, more than 80 %", Severity.NOTICE, True),
-                ("the backend uses 75 % of its CPU, more than 70 %", Severity.NOTICE, True),
+                ("the backend uses 90 % of its memory, limit 80 %", Severity.NOTICE, True),
+                ("the backend uses 75 % of its CPU, limit 70 %", Severity.NOTICE, True),
             ]
             uses(0.82, 0.65)
 
         def ends() -> None:
             assert [words for words, _, _ in suggested()] == [
-                "the backend uses 82 % of its memory, more than 80 %",
-                "the backend uses 65 % of its CPU, more than 70 %",
+                "the backend uses 82 % of its memory, limit 80 %",
+                "the backend uses 65 % of its CPU, limit 70 %",
             ]
             uses(0.74, 0.59)
 
@@ -415,7 +415,7 @@ async def test_d63_d130_and_d131_the_backend_uses_much_of_what_it_may(
         await first()
         await room.proves(
             "cluster-metrics", "high-memory", severity=Severity.WARNING, hold=900.0,
-            words="the backend has used 90 % of its memory for a quarter of an hour, more than 85 %",
+            words="the backend has used 90 % of its memory for a quarter of an hour, limit 85 %",
             bad=lambda: uses(0.9, 0.75), between=stays, good=ends,
         )  # fmt: skip
         assert suggested() == []

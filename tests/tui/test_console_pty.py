@@ -121,7 +121,7 @@ def only(app: PtyApp, text: str) -> None:
     app.wait_for("show rows that hold")
     app.wait_quiet(0.2)
     app.send(text)
-    app.wait_until(lambda: text in app.text.splitlines()[-1], why="what was typed")
+    app.wait_until(lambda: any(text in one for one in app.text.splitlines()[-2:]), why="what was typed")
     app.send("\r")
     app.wait_for("? help")
 
