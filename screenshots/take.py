@@ -67,7 +67,6 @@ class Scene:
 _PROCEDURE: Final = (
     ("drains: never", "A"),
     ("nobody has it", "p"),
-    ("Which procedure?", "enter"),
     ("not begun", "enter"),
     ("step 2", "enter"),
     ("step 3", "enter"),
@@ -122,10 +121,17 @@ SCENES: Final = (
         ("2 objects   CONFIRMED", "running for"),
         course=0,
     ),
-    Scene("queues", (140, 40), ("queue-backlog",), (("QUEUES", "3"),), ("▸queues", "growing", "drains: never")),
+    Scene(
+        "queues", (140, 40), ("queue-backlog",), (("QUEUES", "3"),), ("▸queues", "growing", "drains: never"), course=0
+    ),
     Scene("inbox", (140, 36), _THREE, (("drains: never", "A"),), ("Alerts", "nobody has it", "raised once")),
     Scene(
-        "procedure", (120, 34), ("queue-backlog",), _PROCEDURE, ("step 5", "Option A: more workers", "drains: never")
+        "procedure",
+        (120, 34),
+        ("queue-backlog",),
+        _PROCEDURE,
+        ("step 5", "Option A: more workers", "drains: never"),
+        course=0,
     ),
     Scene(
         "procedure-done",
