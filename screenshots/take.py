@@ -122,7 +122,7 @@ SCENES: Final = (
         course=0,
     ),
     Scene(
-        "queues", (140, 40), ("queue-backlog",), (("QUEUES", "3"),), ("▸queues", "growing", "drains: never"), course=0
+        "queues", (140, 40), ("queue-backlog",), (("QUEUES", "3"),), ("▸queues", "growing", "drains: never"), course=18
     ),
     Scene("inbox", (140, 36), _THREE, (("drains: never", "A"),), ("Alerts", "nobody has it", "raised once")),
     Scene(
@@ -149,7 +149,7 @@ SCENES: Final = (
             ("CONFIRMED", "q"),
         ),
         ("good scale worker", "CONFIRMED", "worker ×5"),
-        course=0,
+        course=18,
     ),
     Scene(
         "checklist", (120, 30), (), (("nothing needs attention", "c"), ("Checklists", "enter")), ("good", "not done")
@@ -167,8 +167,6 @@ SCENES: Final = (
             pulse=(target, "latency_seconds"),
         )
         for system, fault, target, words in (
-            ("insta_connect", "api-latency", "health", "Graph API take"),
-            ("whatsapp_notifications", "campaign", "api", "messages wait"),
             ("social_analytics", "leaked-sessions", "ready", "connections are taken"),
             ("social_live", "bad-release", "api", "High Error Rate"),
         )
