@@ -39,6 +39,8 @@ def folded(one: Line, width: int, indent: int = 4) -> list[Line]:
                 rest = rest.lstrip(" ")
                 lines.append(Line(tuple(row), one.key if not lines else "", one.severity))
                 row, left, begun = [Span(" " * indent)], width - indent, False
+    if lines and not "".join(span.text for span in row).strip():
+        return lines  # only the blanks between two words were left
     return [*lines, Line(tuple(row), one.key if not lines else "", one.severity)]
 
 

@@ -455,6 +455,12 @@ def test_a_blank_at_the_very_end_of_the_room_does_not_make_the_line_too_long() -
     assert [text(one) for one in folded(line("one two three"), 7, 2)] == ["one two", "  three"]
 
 
+def test_blanks_that_no_word_follows_get_no_line_of_their_own() -> None:
+    for width in range(13, 60):
+        made = folded(line("16:52 ", "x ", "jobs: warning raised: campaign", "  "), width, 12)
+        assert all(one.text.strip() for one in made), width
+
+
 def test_lines_are_folded_group_by_group_as_long_as_all_of_them_fit() -> None:
     long = line("  why it is down, in more words than fit")
     short = line("  cpu 3 %")
