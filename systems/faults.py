@@ -60,6 +60,12 @@ async def play(place: Ground, script: Sequence[tuple[float, str]], together: int
         (place.folder / "faults" / name).touch()
 
 
+async def as_long_as(so: Callable[[], object]) -> None:
+    """Wait until this is not so any more."""
+    while so():
+        await asyncio.sleep(_BEAT)
+
+
 async def killed(place: Ground, group: str, number: signal.Signals, usual: Sequence[str] = ()) -> None:
     """Every program of a group is ended once; over when another one runs. Healing starts the usual ones of it again.
 

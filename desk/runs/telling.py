@@ -51,9 +51,17 @@ def notice(run: Run, message: str, text: str, audience: Audience, system: System
     )
 
 
-def told(made: Draft, channel: str, sent: Sent, answer: str = "") -> str:
-    """What is noted in the run: to whom, how, what became of it, and the words themselves."""
-    who = "customers" if made.template.audience == "public" else "our own people"
+def told(made: Draft, channel: str, sent: Sent) -> str:
+    """What is noted in the run before it leaves: to whom, how, and the words themselves."""
     how = sent.value if sent is Sent.COPIED else f"{channel}: {sent.value}"
-    said = f" ({answer})" if answer else ""
-    return f"message {made.template.name} to {who}, {how}{said}: {made.text}"
+    return f"{_named(made)}, {how}: {made.text}"
+
+
+def answered(made: Draft, channel: str, sent: Sent, answer: str) -> str:
+    """What is noted once it is known what became of it."""
+    return f"{_named(made)}, {channel}: {sent.value}" + (f" ({answer})" if answer else "")
+
+
+def _named(made: Draft) -> str:
+    who = "customers" if made.template.audience == "public" else "our own people"
+    return f"message {made.template.name} to {who}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from probes.base import (
     Cause,
@@ -29,7 +30,7 @@ from probes.docker.limits import LIMIT, Limits
 from probes.docker.parse import items, table
 from probes.docker.sight import Scene, seen
 
-ANSWERS = 20.0
+ANSWERS: Final = 20.0
 """Seconds the Engine may take."""
 _INSPECTION = 4 << 20
 

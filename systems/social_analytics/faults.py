@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from systems.faults import Acts, watch
+from systems.faults import Acts, as_long_as, watch
 from systems.social_analytics.backend import Backend
 from systems.social_analytics.place import LOGIN, MEMORY
 from systems.social_analytics.region import Region, restart_cache, stop_cache
@@ -56,17 +55,13 @@ class Faults:
         }
         await watch(self._place, acts, (psycopg.Error, OSError, RedisError))
 
-    async def _while(self, so: Callable[[], Any]) -> None:
-        while so():
-            await asyncio.sleep(_LOOK)
-
     async def wedged(self) -> None:
         """Every task that runs now fails its health check, for as long as it lives."""
         hit = await self._bodies()
         for one in hit:
             one.wedged = True
         try:
-            await self._while(lambda: any(one in hit for one in self._region.bodies()))
+            await as_long_as(lambda: any(one in hit for one in self._region.bodies()))
         finally:
             for one in hit:
                 one.wedged = False
@@ -75,7 +70,7 @@ class Faults:
         """Visitors until nobody waits for some seconds: more tasks were given to them."""
         self._traffic.rate = CROWD
         try:
-            await self._while(lambda: self._waiting() < QUEUED)
+            await as_long_as(lambda: self._waiting() < QUEUED)
             calm = 0.0
             while calm < CALM:
                 calm = calm + _LOOK if self._waiting() < QUEUED else 0.0
@@ -93,7 +88,7 @@ class Faults:
         for number, one in enumerate(bodies):
             await one.leak(wanted // len(bodies) + (number < wanted % len(bodies)))
         try:
-            await self._while(lambda: sum(one.still_leaked() for one in bodies))
+            await as_long_as(lambda: sum(one.still_leaked() for one in bodies))
         finally:
             for one in bodies:
                 one.forget()
@@ -104,7 +99,7 @@ class Faults:
         before, one.status = one.storage, "storage-full"
         self._region.databases.say(one.name, "The free storage capacity for DB Instance is 0%")
         try:
-            await self._while(lambda: one.storage <= before or one.status != "available")
+            await as_long_as(lambda: one.storage <= before or one.status != "available")
         finally:
             if one.status == "storage-full":
                 one.status = "available"
@@ -115,7 +110,7 @@ class Faults:
         for one in hit:
             one.schedules = False
         try:
-            await self._while(lambda: not any(one.schedules for one in self._region.bodies()))
+            await as_long_as(lambda: not any(one.schedules for one in self._region.bodies()))
         finally:
             for one in hit:
                 one.schedules = True
@@ -125,10 +120,10 @@ class Faults:
         platforms = self._scheduler.platforms
         platforms.revoked = self._region.secrets.value(LOGIN).get("client_secret", "")
         try:
-            await self._while(
+            await as_long_as(
                 lambda: any(one.login.get("client_secret") == platforms.revoked for one in self._region.bodies())
             )
-            await self._while(lambda: self._last("failed"))
+            await as_long_as(lambda: self._last("failed"))
         finally:
             platforms.revoked = None
 
@@ -193,8 +188,8 @@ class Faults:
         platforms = self._scheduler.platforms
         platforms.allowed["twitch"] = SHORT
         try:
-            await self._while(lambda: self._scheduler.demand("twitch") > SHORT)
-            await self._while(lambda: self._last("rate_limited"))
+            await as_long_as(lambda: self._scheduler.demand("twitch") > SHORT)
+            await as_long_as(lambda: self._last("rate_limited"))
         finally:
             platforms.allowed["twitch"] = USUAL
 
@@ -204,8 +199,8 @@ class Faults:
         good, bad = service.deployments[0].revision, self._region.release(bad=True)
         self._region.cluster.deploy(service, bad)
         try:
-            await self._while(lambda: service.deployments[0].revision == bad)
-            await self._while(lambda: any(one.bad for one in self._region.bodies()))
+            await as_long_as(lambda: service.deployments[0].revision == bad)
+            await as_long_as(lambda: any(one.bad for one in self._region.bodies()))
         except asyncio.CancelledError:
             self._region.cluster.deploy(service, good)
             raise

@@ -9,14 +9,13 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from systems.faults import Acts, watch
+from systems.faults import Acts, as_long_as, watch
 from systems.whatsapp_notifications.gateway import Customers, Gateway
 from systems.whatsapp_notifications.place import LOGIN, MEMORY, Place
 from systems.whatsapp_notifications.region import Region, is_up, start_database, stop_database
@@ -73,10 +72,6 @@ class Faults:
         }
         await watch(self._place, acts, (psycopg.Error, OSError, RedisError))
 
-    async def _while(self, so: Callable[[], Any]) -> None:
-        while so():
-            await asyncio.sleep(_LOOK)
-
     async def released(self) -> None:
         """A release that fails many messages, until nothing of it runs."""
         service, sentry = self._region.service("api"), self._vendors.sentry
@@ -93,7 +88,7 @@ class Faults:
             return service.deployments[0].revision == bad or any(one.flawed for one in self._region.bodies("api"))
 
         try:
-            await self._while(goes_on)
+            await as_long_as(goes_on)
         except asyncio.CancelledError:
             self._region.cluster.deploy(service, good)
             raise
@@ -123,16 +118,16 @@ class Faults:
             if (missing := _WAITING - queue.counts()[0]) > 0:
                 await self._queue("summer", missing)
             await asyncio.sleep(_LOOK)
-        await self._while(lambda: queue.counts()[0] > _CALM)
+        await as_long_as(lambda: queue.counts()[0] > _CALM)
 
     async def hung(self) -> None:
         """Every worker that runs now does nothing any more, and answers nobody."""
-        await self._while(lambda: not self._pids())
+        await as_long_as(lambda: not self._pids())
         hit = self._pids()
         for pid in hit:
             os.kill(pid, signal.SIGSTOP)
         try:
-            await self._while(lambda: hit & self._pids())
+            await as_long_as(lambda: hit & self._pids())
         finally:
             for pid in hit & self._pids():
                 os.kill(pid, signal.SIGCONT)
@@ -147,10 +142,10 @@ class Faults:
         whatsapp.paused.add(_SALE)
         try:
             await self._queue(_SALE, _SALES)
-            await self._while(lambda: any(_SALE in one.body for one in queue.messages.values()))
+            await as_long_as(lambda: any(_SALE in one.body for one in queue.messages.values()))
         finally:
             whatsapp.paused.discard(_SALE)
-        await self._while(lambda: dead.messages)
+        await as_long_as(lambda: dead.messages)
 
     async def opened(self) -> None:
         """A transaction that somebody left open holds a table, until its session is ended."""
@@ -158,7 +153,7 @@ class Faults:
         try:
             await session.set_autocommit(False)
             await session.execute("LOCK TABLE notifications IN ACCESS EXCLUSIVE MODE")
-            await self._while(lambda: not select.select([session.pgconn.socket], [], [], 0)[0])
+            await as_long_as(lambda: not select.select([session.pgconn.socket], [], [], 0)[0])
         finally:
             session.pgconn.finish()
 
@@ -216,7 +211,7 @@ class Faults:
         whatsapp = self._vendors.whatsapp
         whatsapp.at_once, whatsapp.limited = FEW, time.monotonic()
         try:
-            await self._while(lambda: time.monotonic() - whatsapp.limited < _QUIET)
+            await as_long_as(lambda: time.monotonic() - whatsapp.limited < _QUIET)
         finally:
             whatsapp.at_once = AT_ONCE
 

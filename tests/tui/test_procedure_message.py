@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 from desk.incident.scheme import OURS, Template
-from probes.base import Fate
+from probes.base import Delivery, Fate, Notice
 from tests.tui.test_incident_screen import Wire, choose, typed
 from tests.tui.test_incident_screen import furnished as with_incidents
 from tests.tui.test_procedure_screen import BOOK, furnished, only, opened
@@ -58,13 +59,34 @@ async def test_a_message_is_sent_from_a_procedure_and_noted_word_by_word(tmp_pat
     async with sitting(room(tmp_path, wire), (120, 40)) as person:
         await chosen(person, "ask us for it")
         await take(person, "send ops")
-        await person.until(lambda: bool(notes(person)), "a note")
+        await person.until(lambda: len(notes(person)) == 2, "what became of it")
         [(channel, told)] = wire.told
         assert (channel, told.event, told.target, told.more) == ("ops", "message", "nursery", {"audience": "public"})
         assert told.words.startswith("nursery has a new key since 20")
         assert told.words.endswith(" UTC: ask us for it")
+        assert notes(person) == [
+            f"message new key to customers, ops: being sent: {told.words}",
+            "message new key to customers, ops: sent (HTTP 200)",
+        ]
+
+
+async def test_that_a_message_leaves_is_noted_before_it_does(tmp_path: Path) -> None:
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(Wire):
+        async def send(self, channel: str, notice: Notice) -> Delivery:
+            arrived.set()
+            await go_on.wait()
+            return await super().send(channel, notice)
+
+    async with sitting(room(tmp_path, Slow()), (120, 40)) as person:
+        await chosen(person, "ask us for it")
+        await take(person, "send ops")
+        await person.until(arrived.is_set, "the request")
         [note] = notes(person)
-        assert note == f"message new key to customers, ops: sent (HTTP 200): {told.words}"
+        assert note.startswith("message new key to customers, ops: being sent: nursery has a new key")
+        go_on.set()
+        await person.until(lambda: len(notes(person)) == 2, "what became of it")
 
 
 async def test_what_was_not_taken_is_noted_as_that_and_nothing_is_sent_twice(tmp_path: Path) -> None:
@@ -72,9 +94,9 @@ async def test_what_was_not_taken_is_noted_as_that_and_nothing_is_sent_twice(tmp
     async with sitting(room(tmp_path, wire), (120, 40)) as person:
         await chosen(person, "ask us for it")
         await take(person, "send ops")
-        await person.until(lambda: bool(notes(person)), "a note")
+        await person.until(lambda: len(notes(person)) == 2, "what became of it")
         assert len(wire.told) == 1
-        assert notes(person)[0].startswith("message new key to customers, ops: refused (HTTP 500): ")
+        assert notes(person)[1] == "message new key to customers, ops: refused (HTTP 500)"
 
 
 async def test_what_is_not_filled_in_does_not_leave_and_leaving_it_tells_nobody(tmp_path: Path) -> None:

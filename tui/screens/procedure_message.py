@@ -117,10 +117,12 @@ async def _send(screen: RunScreen, desk: IncidentDesk, made: Draft, channel: str
     run, number = screen.run, screen.number
     assert run is not None
     told = telling.notice(run, new_id(), made.text, made.template.audience, desk.system, desk.now)
+    if not _noted(screen, number, telling.told(made, channel, Sent.SENDING)):
+        return
     sent, answer = Sent.UNANSWERED, "it was cut off before there was an answer"
     try:
         sent, answer = await desk.send_alone(channel, told)
     finally:
-        _noted(screen, number, telling.told(made, channel, sent, answer))
+        _noted(screen, number, telling.answered(made, channel, sent, answer))
     said = f" ({SafeText(answer, 120)})" if answer else ""
     screen.room.note(f"{sent.value} to {channel}{said}" + ("" if sent is Sent.SENT else ": m tries again"))
