@@ -117,8 +117,9 @@ def test_sudoers_names_the_very_commands_that_are_run_with_a_full_path_and_whole
     settings = SystemdSettings(sudo=True)
     for command in sudo_commands():
         program, *words = command.split()
-        verb, unit = words[2], words[-1]
-        ours = arguments(settings, [verb, "--no-block", "--job-mode=fail", "--", unit], rooted=True)
+        verb, mode, unit = words[2], words[4], words[-1]
+        assert mode == "--job-mode=fail" or (verb, mode) == ("stop", "--job-mode=replace")
+        ours = arguments(settings, [verb, "--no-block", mode, "--", unit], rooted=True)
         assert ["sudo", "-n", program.rpartition("/")[2], *words] == ours
         assert program == "/usr/bin/systemctl"
         assert verb in {action.name for action in SystemdActuator.actions}

@@ -1,7 +1,9 @@
 """Starts, stops and restarts units, by one run of systemctl each.
 
 systemd keeps no condition with a request, so a unit is looked at directly before. The request only puts a job into
-systemd's queue and never replaces one that is there; how the job goes is seen by looking, however long it takes.
+systemd's queue and never replaces one that is there, but for the stop of a unit that dies and is restarted again and
+again: there systemd's own restart stands in the queue any moment. How a job goes is seen by looking, however long it
+takes.
 """
 
 from __future__ import annotations
@@ -155,7 +157,9 @@ class SystemdActuator(Actuator[SystemdFacts]):
         now = known((await self._detail(road, place, subject.key)).unit)
         if not same(subject.identity, now):
             return _changed(called(subject.identity), called(now))
-        words = [plan.action.name, "--no-block", "--job-mode=fail", "--", subject.key]
+        ends_a_loop = plan.action.name == STOP.name and dict(now)["phase"] == "looping"
+        mode = "replace" if ends_a_loop else "fail"
+        words = [plan.action.name, "--no-block", f"--job-mode={mode}", "--", subject.key]
         await sending()
         try:
             argv = arguments(self.settings, words, rooted=True)
@@ -255,9 +259,9 @@ def _hindrance(action: Action, one: Unit) -> str:
     """Why this can't be done to a unit now; empty when it can."""
     if one.suffix not in _SORTS:
         return f"only {', '.join(f'{sort}s' for sort in _SORTS)} are acted on here"
-    if one.job:
+    if one.job and not (action is STOP and one.returning):
         return "systemd works on it already"
-    down = one.active in ("inactive", "failed", "")
+    down = one.active in ("inactive", "failed", "") and not one.returning
     if action is STOP:
         return "it does not run" if down else ""
     if not one.usable:

@@ -157,11 +157,16 @@ class Unit:
         return self.sub.startswith("auto-restart")
 
     @property
+    def returning(self) -> bool:
+        """Its next automatic restart stands in the queue; until that has its turn, the unit counts as inactive."""
+        return self.job and bool(self.restarts) and self.active in ("inactive", "failed")
+
+    @property
     def word(self) -> str:
         """Its state in one or two words."""
         if not self.usable:
             return {"not-found": "not found", "masked": "masked"}.get(self.load, "can't be loaded")
-        if self.looping:
+        if self.looping or self.returning:
             return "restarting"
         if self.active == "active":
             return {"exited": "exited", "waiting": "waiting", "listening": "listening"}.get(self.sub, self.sub)

@@ -24,8 +24,9 @@ LIMIT: Final = "start limit hit: it was started too often too quickly; systemctl
 
 def known(one: Unit) -> Identity:
     """What tells this run of a unit from any other."""
-    loops = one.looping or (bool(one.restarts) and one.age is not None and one.age < _YOUNG)
-    down = one.active in ("inactive", "failed")
+    young = bool(one.restarts) and one.age is not None and one.age < _YOUNG
+    loops = one.looping or one.returning or young
+    down = one.active in ("inactive", "failed") and not one.returning
     pairs = [("unit", one.id), ("invocation", one.invocation or NONE), ("pid", str(one.pid or NONE))]
     pairs.append(("phase", "looping" if loops and not down else "down" if down else "up"))
     if loops and not down:

@@ -150,6 +150,8 @@ w oa-fails.service '[Service]\nType=oneshot\nExecStart=/bin/sh -c "exit 7"\n'
 w oa-slow.service "$free" "$stay" 'ExecStop=/bin/sleep 3\nTimeoutStopSec=20\n'
 w oa-short.service '[Service]\nExecStart=/bin/sh -c "sleep 1; exit 3"\n'
 w oa-loop.service "$free" '[Service]\nExecStart=/bin/sh -c "sleep 0.2; exit 4"\nRestart=always\nRestartSec=0.2\n'
+w oa-gate.service "$free" '[Service]\nType=oneshot\nExecStart=/bin/sleep 1d\nTimeoutStartSec=infinity\n'
+w oa-gated.service "$free" 'After=oa-gate.service\n' '[Service]\nExecStart=/bin/false\nRestart=always\nRestartSec=0.2\n'
 w oa-limit.service '[Unit]\nStartLimitIntervalSec=600\nStartLimitBurst=1\n' "$stay"
 w oa-alone.service '[Unit]\nRefuseManualStart=yes\nRefuseManualStop=yes\n' "$stay"
 ln -sf /dev/null oa-hidden.service
@@ -213,6 +215,17 @@ async def becomes(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not true():
             await asyncio.sleep(0.05)
+
+
+async def looping(host: systemd_stack.Host, unit: str) -> None:
+    host.systemctl("start", "--no-block", unit)
+    await becomes(lambda: int(value(host, unit, "NRestarts")) > 0)
+
+
+async def gate_shut(host: systemd_stack.Host) -> None:
+    """From here on the next restart of oa-gated waits in systemd's queue."""
+    host.systemctl("start", "--no-block", "oa-gate")
+    await becomes(lambda: value(host, "oa-gated", "Job") not in ("", "0"))
 
 
 # to the end, on the real one
@@ -308,6 +321,31 @@ class TestReal:
         assert outcome.result is Result.DONE, outcome
         assert (await settled(actuator, plan, plan.subjects[0], outcome)).truth is Truth.CONFIRMED
         assert host.state("oa-loop").split()[0] in ("inactive", "failed")
+
+    async def test_the_stop_of_one_that_dies_again_and_again_is_not_held_up_by_its_next_restart(
+        self, actuator: SystemdActuator, road: Way, host: systemd_stack.Host
+    ) -> None:
+        await looping(host, "oa-gated")
+        plan = await actuator.plan(Request("stop", ("oa-gated",)))
+        await gate_shut(host)
+        before = len(road.changing())
+        outcome = await carried_out(actuator, plan, plan.subjects[0], [])
+        assert outcome.result is Result.DONE, outcome
+        assert (await settled(actuator, plan, plan.subjects[0], outcome)).truth is Truth.CONFIRMED
+        assert ["--job-mode=replace" in words for words in road.changing()[before:]] == [True]
+        host.systemctl("stop", "oa-gate")
+
+    async def test_one_whose_restart_is_queued_can_be_stopped_and_not_started(
+        self, actuator: SystemdActuator, road: Way, host: systemd_stack.Host
+    ) -> None:
+        await looping(host, "oa-gated")
+        await gate_shut(host)
+        start = await actuator.plan(Request("start", ("oa-gated",)))
+        assert str(start.subjects[0].spared) == "systemd works on it already"
+        assert str(start.subjects[0].before).startswith("restarting")
+        done = await perform(actuator, Request("stop", ("oa-gated",)))
+        assert (done.outcomes[0].result, done.verdicts[0].truth) == (Result.DONE, Truth.CONFIRMED)
+        host.systemctl("stop", "oa-gate")
 
     async def test_a_start_limit_is_named(self, actuator: SystemdActuator, host: systemd_stack.Host) -> None:
         host.systemctl("reset-failed", "oa-limit", ok=False)
