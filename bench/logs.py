@@ -14,11 +14,11 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from bench.figures import command, grid, machine, median, number, ratio
 from probes.base import Context, SafeText, Target
@@ -136,7 +136,7 @@ def _probe(path: Path) -> LogsProbe:
 async def _searched(path: Path, typed: str) -> tuple[float, int]:
     """(seconds, finds that came)."""
     began, finds = time.monotonic(), 0
-    stream = cast("AsyncGenerator[SafeText, None]", _probe(path).follow("search", f"\n{typed}"))
+    stream = _probe(path).follow("search", f"\n{typed}")
     async with aclosing(stream) as lines:
         async for one in lines:
             finds += type(one) is SafeText
@@ -160,7 +160,7 @@ def _open(path: Path, found: Found, rounds: int) -> None:
 
 async def _opened(path: Path) -> float:
     began = time.monotonic()
-    stream = cast("AsyncGenerator[SafeText, None]", _probe(path).follow("follow", ""))
+    stream = _probe(path).follow("follow", "")
     async with aclosing(stream) as lines:
         async for one in lines:
             if str(one) == "the last line":
@@ -194,7 +194,7 @@ file.close()
 async def _follow(path: Path, found: Found, seconds: float) -> None:
     """A file that grows and is renamed and made anew in the midst of it."""
     found.written = int(RATE * seconds)
-    stream = cast("AsyncGenerator[SafeText, None]", _probe(path).follow("follow", ""))
+    stream = _probe(path).follow("follow", "")
     argv = [sys.executable, "-c", _WRITER, str(path), str(found.written), str(RATE)]
     async with aclosing(stream) as lines:
         await anext(lines)

@@ -52,6 +52,9 @@ _WRAPPERS: Final = {
 }
 """Programs that run another one, with the letters of their options that take a value."""
 
+_PLAIN: Final = frozenset({"program", "list", "comment", "heredoc_body", "heredoc_content", "heredoc_end"})
+"""What is no command itself, and in which every command is done: no condition, no loop, no assignment."""
+
 _PARSERS: list[Parser] = []
 
 
@@ -65,6 +68,11 @@ def parse(text: str) -> list[CommandLine]:
     >>> parse("kill $PID")
     []
     """
+    return [one for one in _parsed(text) if one is not None]
+
+
+def _parsed(text: str) -> list[CommandLine | None]:
+    """The same, with None for each part that nobody can say of what it does before it is done."""
     if len(text) > LONGEST or _STRANGE.search(text):
         return []
     if _SQL.match(text):
@@ -80,7 +88,7 @@ def parse(text: str) -> list[CommandLine]:
         tree = _parser().parse(ascii_only.encode())
     if tree.root_node.has_error:
         return []
-    return [_restored(line, mark) for line in _commands(tree.root_node)]
+    return [line and _restored(line, mark) for line in _commands(tree.root_node)]
 
 
 def _mark(text: str) -> str:
@@ -108,12 +116,15 @@ def _restored(line: CommandLine, mark: str) -> CommandLine:
         stdin=back(line.stdin),
         environment={name: back(value) for name, value in line.environment.items()},
         piped=tuple(tuple(map(back, words)) for words in line.piped),
+        reads=back(line.reads),
     )
 
 
 def recognised(text: str, actuator: Actuator[Any]) -> Recognised | None:
-    """The one request that a whole text means to an actuator: None unless every command of it belongs to that."""
-    found = [actuator.recognise(line) for line in parse(text)]
+    """The one request that a whole text means to an actuator: None unless every command of it belongs to that, and
+    all of them are done, whatever becomes of the others."""
+    lines = _parsed(text)
+    found = [actuator.recognise(line) for line in lines if line is not None] if None not in lines else []
     if not found or None in found:
         return None
     meant = [one for one in found if one is not None]
@@ -148,20 +159,26 @@ def _without_comment(found: re.Match[str]) -> str:
     return " " if found[0].startswith(("--", "/*")) else found[0]
 
 
-def _commands(node: Node, piped: Sequence[tuple[str, ...]] = (), stdin: str = "") -> Iterator[CommandLine]:
+def _commands(
+    node: Node, piped: Sequence[tuple[str, ...]] = (), stdin: str = "", reads: str = ""
+) -> Iterator[CommandLine | None]:
     if node.type == "command":
         line = _command(node, piped, stdin)
-        if line is not None:
-            yield line
+        yield line and replace(line, reads=reads)
     elif node.type == "pipeline":
         first, *rest = node.named_children
-        through = [words for one in rest if one.type == "command" and (words := _words(one)) is not None]
-        yield from _commands(first, through, stdin)
+        through = [_words(one) if one.type == "command" else None for one in rest]
+        yield from _commands(first, [words for words in through if words is not None], stdin, reads)
+        yield from (None for words in through if words is None)
     elif node.type == "redirected_statement":
         body = node.child_by_field_name("body")
         if body is not None:
-            yield from _commands(body, piped, "".join(_here(one) for one in node.named_children))
+            here = "".join(_here(one) for one in node.named_children)
+            file = next(filter(None, map(_file, node.named_children)), reads)
+            yield from _commands(body, piped, here, file)
     else:
+        if node.type not in _PLAIN or any(one.type == "||" for one in node.children):
+            yield None
         for child in node.named_children:
             yield from _commands(child)
 
@@ -172,6 +189,14 @@ def _here(node: Node) -> str:
         return "".join(_text(one) or "" for one in node.named_children)
     bodies = (one.text or b"" for one in node.named_children if one.type == "heredoc_body")
     return b"".join(bodies).decode() if node.type == "heredoc_redirect" else ""
+
+
+def _file(node: Node) -> str:
+    """The file that a command reads by `< file`, as it is written; empty for every other redirection."""
+    place = node.child_by_field_name("destination")
+    if node.type != "file_redirect" or place is None or not any(one.type == "<" for one in node.children):
+        return ""
+    return (place.text or b"").decode()
 
 
 def _command(node: Node, piped: Sequence[tuple[str, ...]], stdin: str) -> CommandLine | None:

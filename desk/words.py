@@ -122,8 +122,18 @@ def counted(said: str, noun: str) -> str:
     >>> counted("1", "task"), counted("1,200", "task"), counted("2", "process"), counted("7 %", "")
     ('1 task', '1,200 tasks', '2 processes', '7 %')
     """
-    many = "" if said == "1" else "es" if noun.endswith("s") else "s"
-    return f"{said} {noun}{many}" if noun else said
+    return f"{said} {noun if said == '1' else several(noun)}" if noun else said
+
+
+def several(noun: str) -> str:
+    """A noun for more than one.
+
+    >>> several("log group"), several("process"), several("index"), several("query"), several("key")
+    ('log groups', 'processes', 'indexes', 'queries', 'keys')
+    """
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"
 
 
 def is_noun(text: str | None) -> bool:

@@ -36,6 +36,17 @@ class Ground:
             "connect_timeout": "3",
         }
 
+    @property
+    def file(self) -> Path:
+        """Settings of the world's programs, where a world has such a file."""
+        return self.folder / ".env"
+
+    def settings(self) -> dict[str, str]:
+        """The file as it is now."""
+        lines = self.file.read_text(encoding="utf-8").splitlines()
+        pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
+        return {name.strip(): value.strip() for name, _, value in pairs}
+
     def on(self, fault: str) -> bool:
         """Is this fault on?"""
         return (self.folder / "faults" / fault).exists()

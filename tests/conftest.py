@@ -1,6 +1,6 @@
 """Real engines for tests: started when a test asks for one, shared by the session, ended with it.
 
-A missing engine is a visible skip with its reason; where CI=true it is a failure. Nothing is downloaded here:
+A missing engine is a visible skip with its reason; where CI is set it is a failure. Nothing is downloaded here:
 `tests/stack/up` does that.
 """
 
@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.missing import missing
 from tests.stack import aws, cacheservers, docker, kubernetes, metricsapi, places, postgres, prometheus, sshd, systemd
 from tests.stack.kubeapi import Cluster
 
@@ -30,14 +31,18 @@ settings.load_profile("busy")
 
 
 def obtain(engine: str, start: Callable[[], Started]) -> Started:
-    """What `start` gives, or a skip (a failure where CI=true) with the reason why it cannot."""
+    """What `start` gives, or a skip (a failure where CI is set) with the reason why it cannot."""
     try:
         return start()
-    except places.Unavailable as missing:
-        reason = f"{engine}: {missing}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+    except places.Unavailable as unavailable:
+        reason = f"{engine}: {unavailable}"
+    return missing(reason)
+
+
+@pytest.fixture(scope="session")
+def bash() -> str:
+    """A shell with job control."""
+    return str(obtain("bash", lambda: places.needed("bash")))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import os
 import re
 import shutil
 import subprocess
@@ -26,6 +25,7 @@ import pytest
 from desk.rules import placeholders
 from desk.ruletable import RuleTable
 from probes.base import Actuator, Danger, Probe
+from tests.missing import missing
 from tui.keys import KEYS, shown
 from tui.kinds import KINDS, Kind, Kinds
 from widgets.panel import Panel
@@ -237,6 +237,13 @@ def test_every_module_says_why_it_exists() -> None:
     assert silent == []
 
 
+def test_what_a_test_needs_and_is_missing_is_told_in_one_way() -> None:
+    """By `tests.missing` alone: a reason that is seen, and an error where CI is set."""
+    own = re.compile(r'environ\b.{0,8}"CI"|skipif\((?:shutil\.which|not .*(?:which|exists)\()')
+    allowed = {"tests/missing.py", "tests/stack/__main__.py", "tests/test_house.py"}
+    assert {named(path) for path in sources("tests") if own.search(path.read_text("utf-8"))} - allowed == set()
+
+
 def test_no_module_is_longer_than_a_person_can_hold() -> None:
     long = [named(path) for path in sources(*ROOMS) if path.read_text("utf-8").count("\n") > LONGEST]
     assert long == []
@@ -309,6 +316,14 @@ def test_every_act_is_named_explained_and_tested(kind: Kind) -> None:
     ]
     for needed in ("comes_back", "Truth.CONFIRMED", "changed since you looked"):
         assert any(needed in text for text in tests), f"no test of {kind.name} speaks of {needed}"
+
+
+@EVERY_ACTING_KIND
+def test_every_act_on_several_things_says_what_one_of_them_is_called(kind: Kind) -> None:
+    actuator = Kinds().actuator(kind.name)
+    assert actuator is not None
+    nameless = [one.name for one in actuator.actions if one.many and not one.noun]
+    assert kind.name == "settings" or not nameless, "only there several rows are one subject: a change of the file"
 
 
 def test_the_readme_tells_of_every_kind_that_acts() -> None:
@@ -489,6 +504,16 @@ def test_other_programs_are_started_through_one_door() -> None:
     assert found == {"probes/exec/program.py", "probes/exec/keeper.py"}
 
 
+def test_nothing_that_a_tool_has_made_is_kept_with_what_people_wrote() -> None:
+    """Compiled files name folders of the machine they were made on, and say what the code was once."""
+    asked = ["git", "ls-files", "--cached", "--ignored", "--exclude-from=.gitignore"]
+    try:
+        listed = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this is no working copy of git")
+    assert listed.split() == []
+
+
 # Papers
 
 
@@ -586,10 +611,7 @@ def _need_setuptools() -> None:
     except metadata.PackageNotFoundError:
         major = 0
     if major < 77:
-        reason = f"setuptools 77 or newer is needed to build the wheel; here is {major or 'none'}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+        missing(f"setuptools 77 or newer is needed to build the wheel; here is {major or 'none'}")
 
 
 # Examples

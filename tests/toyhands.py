@@ -47,10 +47,10 @@ from probes.base import (
 )
 from tests.toys import NoSecrets, StillClock, ToyFacts, ToySettings
 
-WIND = Action("wind", "wind up", Danger.REVERSIBLE, "Winds a toy up.")
-RESTART = Action("restart", "restart", Danger.DISRUPTIVE, "Stops a toy and starts it.", rolling=True)
+WIND = Action("wind", "wind up", Danger.REVERSIBLE, "Winds a toy up.", noun="toy")
+RESTART = Action("restart", "restart", Danger.DISRUPTIVE, "Stops a toy and starts it.", rolling=True, noun="toy")
 SCALE = Action("scale", "scale", Danger.REVERSIBLE, "Makes it so many.", Number("toys", 1, 9), many=False)
-TERMINATE = Action("terminate", "terminate", Danger.DISRUPTIVE, "Ends a toy.", grave=True)
+TERMINATE = Action("terminate", "terminate", Danger.DISRUPTIVE, "Ends a toy.", grave=True, noun="toy")
 SMASH = Action("smash", "smash", Danger.DESTRUCTIVE, "Breaks a toy for good.")
 PAINT = Action("paint", "paint", Danger.REVERSIBLE, "Gives it a colour.", word=Word("colour", "[a-z]{3,9}"))
 SWAP = Action("swap", "swap", Danger.REVERSIBLE, "Makes it another model.", word=Word("model", listed=True), many=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -112,7 +112,7 @@ class ToyProbe(Probe[ToyFacts]):
     async def look(self, name: str, subject: str) -> Sheet:
         return Sheet("sizes", (SafeText(f"sizes of {subject}"),))
 
-    async def follow(self, name: str, subject: str) -> AsyncIterator[SafeText]:
+    async def follow(self, name: str, subject: str) -> AsyncGenerator[SafeText, None]:
         for number in range(200):
             yield SafeText(f"line {number} about {subject}")
 

@@ -145,9 +145,9 @@ def menu(screen: RoomScreen) -> None:
 
 
 def meant(room: Room, text: str) -> list[tuple[str, Recognised]]:
-    """(target, what it means there) for each target that a pasted command means something to."""
+    """(target, what it means there) for each target that a command means something to."""
     runner = room.hands.runner if room.hands is not None else None
-    return runner.recognised(text) if runner is not None and " " in text.strip() else []
+    return runner.recognised(text) if runner is not None and text.strip() else []
 
 
 def open_meant(screen: RoomScreen, target: str, one: Recognised) -> None:

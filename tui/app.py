@@ -6,7 +6,9 @@ It decides nothing about the system it shows, and nothing here takes a target fr
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events
@@ -35,6 +37,9 @@ _FIRST_PICTURE: Final = 0.02
 
 _PARTING: Final = 1.0
 """Seconds that the shared store gets, before the process is stopped, to hear which locks are let go."""
+
+_AGAIN: Final = 5.0
+"""Seconds in which leaving once more leaves what is being done unfinished."""
 
 SLOWEST: Final = 8.0
 """Factor to which a person may slow the room down."""
@@ -77,6 +82,8 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
         self._due: asyncio.TimerHandle | None = None
         self._unshared = False
         """True while something is not shared that should be."""
+        self._warned = -math.inf
+        """When it was said that something would be left unfinished, monotonic seconds."""
         self._drawn = 0.0
         """When the last picture was drawn, in the loop's time."""
         for one in THEMES:
@@ -317,6 +324,11 @@ class OpsroomApp(Lifelines, App[int], inherit_bindings=False):
         """One level back; from the overview, out."""
         if len(self.screen_stack) > 2:
             self.pop_screen()
+            return
+        now, half = monotonic(), self.room.incidents.evidence.words if self.room.incidents is not None else ""
+        if half and now - self._warned > _AGAIN:
+            self._warned = now
+            self._say(f"once more leaves it unfinished: {half}")
         else:
             self.exit(return_code=EXIT_OK)
 

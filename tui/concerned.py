@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from desk import words
 from desk.board import Freshness
@@ -118,7 +118,7 @@ def _alone_on(room: Room, target: str, host: str) -> bool:
     """Whether a target is the only one of its kind that is asked on a host: `pg_isready -h db` means that one."""
     kind = room.board.slot(target).target.kind
     alike = [slot.target.name for slot in room.board.slots() if slot.target.kind == kind]
-    there = [name for name in alike if urlsplit(_address(room, name)).hostname == host]
+    there = [name for name in alike if (parts := _parts(_address(room, name))) is not None and parts.hostname == host]
     return bool(host) and there == [target]
 
 
@@ -131,18 +131,33 @@ def _address(room: Room, target: str) -> str:
     return f"s3://{bucket}/{prefix or ''}".lower().rstrip("/") if isinstance(bucket, str) and bucket else ""
 
 
+def _parts(address: str) -> SplitResult | None:
+    """What an address is made of; None: it is none, whatever it looks like.
+
+    >>> _parts("http://api：3000/health") is None
+    True
+    """
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
+
+
 def _asked_at(room: Room, command: Command) -> str:
     """The target of another kind that is asked at the address of a command, or at one above it: a line of curl may be
     about an API that a kind of its own reads. Of several the nearest; empty: none, or one of its own kind is there."""
     wanted = wanted_of(command).lower().rstrip("/")
-    if not urlsplit(wanted).netloc:
+    parts = _parts(wanted)
+    if parts is None or not parts.netloc:
         return ""
     found: dict[str, str] = {}
     for slot in room.board.slots():
         address = _address(room, slot.target.name)
         if address == wanted and slot.target.kind == command.kind:
             return ""
-        above = slot.target.kind != command.kind and urlsplit(address).path and wanted.startswith(f"{address}/")
+        there = _parts(address)
+        path = there.path if there is not None else ""
+        above = slot.target.kind != command.kind and path and wanted.startswith(f"{address}/")
         if address == wanted or above:
             found.setdefault(address, slot.target.name)
     return found[max(found, key=len)] if found else ""

@@ -33,7 +33,7 @@ STEERING: Final = "it holds control characters, which a terminal would obey: it 
 
 _NONE: Final = "none of them"
 
-_OWN: Final = frozenset({"commands", "jobs"})
+_OWN: Final = frozenset({"commands", "jobs", "sql"})
 """Kinds whose acts are the profile's own: a line means one of them only where it is that very command or request."""
 
 

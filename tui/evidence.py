@@ -6,13 +6,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from desk import codec, words
 from desk.board import Slot
@@ -23,7 +23,7 @@ from desk.incident.incidents import IncidentError, Incidents
 from desk.incident.timeline import Entry
 from desk.keep import KeepError
 from desk.tape.tape import Tape
-from probes.base import Lane, Look, ProbeError, SafeText
+from probes.base import Lane, Look, Occupied, ProbeError, SafeText
 from tui.incident_papers import NoPapers, Papers
 from tui.wiring import tape_file
 
@@ -51,15 +51,17 @@ LINES: Final = 20_000
 LETTERS: Final = 8 << 20
 """Characters of one log."""
 
+_NAMED: Final = 5
+"""Things that could not be had which the timeline names."""
+
+_PAUSE: Final = 0.2
+"""Seconds after which a look is tried again that another one holds up."""
+
 _BREATH: Final = 200
 """Lines after which others have their turn."""
 
 Mask = Callable[[str], str]
 T = TypeVar("T")
-
-
-class _Closing(AsyncIterator[SafeText]):
-    async def aclose(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,12 @@ class _Wanted:
     target: str
     look: Look
     subject: str
+    called: str
+    """What a person calls the row."""
 
     @property
     def about(self) -> str:
-        of = f" of {SafeText(self.subject, 80)}" if self.subject else ""
+        of = f" of {SafeText(self.called, 80)}" if self.called else ""
         return f"{self.target}: {self.look.title}{of}"
 
 
@@ -94,6 +98,8 @@ class Evidence:
         self._lane = Lane("evidence", limit=1)
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._into: tuple[str, Path] | None = None
+        """The incident's id and the folder that is filled, or was last."""
         self._done = self._all = 0
         self._gathered: dict[str, datetime] = {}
         self.patience, self.quiet = PATIENCE, QUIET
@@ -125,12 +131,16 @@ class Evidence:
         if self.going:
             return False
         self._done = self._all = 0
+        self._into = incident.id, folder
         self._task = asyncio.create_task(self._run(incident, entries, folder, say))
         self._task.add_done_callback(partial(_broken, say))
         return True
 
     def close(self) -> None:
-        """Leave it. A folder without a manifest was not finished."""
+        """Leave it. A folder without a manifest was not finished, and the timeline says so."""
+        if self.going and self._into is not None:
+            incident, folder = self._into
+            self._note(incident, f"not to its end: the session ended; what lies in {folder.absolute()} has no manifest")
         if self._task is not None:
             self._task.cancel()
         self._lane.close()
@@ -142,17 +152,17 @@ class Evidence:
             made = await self._gather(incident, entries, folder)
         except (BundleError, ProbeError) as error:
             say(f"NO EVIDENCE: {error}")
-            self._note(incident, f"nothing: {error}")
+            self._note(incident.id, f"nothing: {error}")
             return
         told = f"{words.plural(len(made.held), 'file')}, {words.size(made.size)}"
         lacks = f"; {words.plural(len(made.missed), 'thing')} could not be had" if made.missed else ""
         self._gathered[incident.id] = self._room.engine.clock.now()
-        self._note(incident, f"{told}{lacks}, in {made.folder}, SHA256SUMS {made.sha256}")
+        self._note(incident.id, f"{told}, in {made.folder}, SHA256SUMS {made.sha256}{lacks}{_named(made)}")
         say(f"evidence lies in {made.folder}: {told}{lacks}")
 
-    def _note(self, incident: Incident, text: str) -> None:
+    def _note(self, incident: str, text: str) -> None:
         try:
-            self._incidents.gathered(incident.id, text)
+            self._incidents.gathered(incident, text)
         except IncidentError as error:
             self._room.note(str(error))
 
@@ -165,7 +175,7 @@ class Evidence:
         for slot in self._room.engine.board.slots():
             await self._put_state(bundle, slot)
         await self._put_looks(bundle)
-        await self._put_alerts(bundle)
+        await self._put_alerts(bundle, incident)
         await self._put_incident(bundle, incident, entries)
         if self._papers is not None:
             await self._put_tape(bundle, self._papers)
@@ -202,14 +212,25 @@ class Evidence:
             }  # fmt: skip
             yield self._json(body)
 
-        await self._written(bundle.put, f"state-{name}.json", about, pieces(), at, age)
+        await self._put_json(bundle, f"state-{name}.json", about, pieces(), at, age)
 
-    async def _put_alerts(self, bundle: Bundle) -> None:
-        """What was wrong, and what people had decided about it."""
-        body = [codec.plain(one) for one in self._room.engine.cases()]
+    async def _put_json(
+        self, bundle: Bundle, name: str, about: str, pieces: Iterator[bytes], at: datetime, age: float | None = None
+    ) -> None:
+        """One file of JSON; what has no form in it, a number that is none say, costs that file alone."""
+        try:
+            await self._written(bundle.put, name, about, pieces, at, age)
+        except (TypeError, ValueError, RecursionError) as error:
+            bundle.miss(about, f"it has no form in JSON: {type(error).__name__}")
+
+    async def _put_alerts(self, bundle: Bundle, incident: Incident) -> None:
+        """What is wrong, what was in the incident's time and has ended, and what people had decided about it."""
+        past = self._room.engine.inbox.history(*self._incidents.span(incident.id))
+        ended = [one for one in past if one.cleared is not None]
+        body = [codec.plain(one) for one in (*self._room.engine.cases(), *ended)]
         now = self._room.engine.clock.now()
-        about = "alerts, and what was decided about them"
-        await self._written(bundle.put, "alerts.json", about, _once(self._json, body), now)
+        about = "alerts, those of the incident's time that have ended too, and what was decided about them"
+        await self._put_json(bundle, "alerts.json", about, _once(self._json, body), now)
 
     async def _put_incident(self, bundle: Bundle, incident: Incident, seen: Sequence[Entry]) -> None:
         """The incident with its timeline: alerts, acts, procedures and messages beside it."""
@@ -245,9 +266,15 @@ class Evidence:
                 return
             try:
                 bundle.take("tape.db", about, tape.size, tape.copy, now)
+            except KeepError as error:  # its size can't be had
+                bundle.miss(about, str(error))
             finally:
                 tape.close()
 
+        standing = self._room.scribe.recorder.standing if self._room.scribe is not None else None
+        if standing is not None and (standing.ill or standing.lost):
+            lost = words.plural(standing.lost, "reading")
+            bundle.miss("parts of the black box", f"it lacks {lost} of this session; {standing.words}")
         if self._room.profile.record_mib:
             await self._written(copy)
         else:
@@ -283,7 +310,7 @@ class Evidence:
                 continue
             tables = [one for one in self._room.kinds.panel(slot.target.kind).tables if look.name in one.looks]
             if look.row or not tables:
-                yield _Wanted(name, look, look.row)
+                yield _Wanted(name, look, look.row, look.row)
                 continue
             if slot.snapshot is None:
                 bundle.miss(f"{name}: {look.title}", "it was never read: none of its rows is known")
@@ -291,7 +318,7 @@ class Evidence:
             facts = slot.snapshot.facts
             table = next((one for one in tables if one.rows(facts)), tables[0])
             rows = list(dict.fromkeys((table.subject or table.key)(row) for row in table.rows(facts)))
-            yield from (_Wanted(name, look, row) for row in rows[:ROWS])
+            yield from (_Wanted(name, look, row, self._room.called(name, row)) for row in rows[:ROWS])
             if len(rows) > ROWS:
                 left = words.plural(len(rows) - ROWS, "row")
                 bundle.miss(f"{name}: {look.title} of {left} more", f"it is taken of {ROWS} rows at most")
@@ -299,7 +326,7 @@ class Evidence:
     async def _put_look(self, bundle: Bundle, one: _Wanted) -> None:
         taken, why = _Taken(self._room.engine.clock.now()), ""
         try:
-            await (self._followed if one.look.follow else self._asked)(one, taken)
+            await self._taken(one, taken)
         except TimeoutError:
             why = f"no answer in {words.span(self.patience)}"
         except ProbeError as error:
@@ -307,13 +334,27 @@ class Evidence:
         except OSError as error:
             why = type(error).__name__
         if not taken.lines:
-            bundle.miss(one.about, why or "it is empty")
+            waited = f"no line came in {words.span(self.patience)}" if taken.cut else "it is empty"
+            bundle.miss(one.about, why or waited)
             return
         broken = f"broken off: {why}" if why else taken.cut
         about = f"{one.about}, {broken}" if broken else one.about
         name = "-".join(part for part in (one.target, one.look.name, one.subject) if part) + ".txt"
         lines = ((self._mask(text) + "\n").encode() for text in taken.lines)
         await self._written(partial(bundle.put, name, about, lines, taken.at, part=True))
+
+    async def _taken(self, one: _Wanted, taken: _Taken) -> None:
+        """Take a look; where another one holds it up, after that: ours are taken side by side."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.patience
+        while True:
+            try:
+                return await (self._followed if one.look.follow else self._asked)(one, taken)
+            except Occupied:
+                if taken.lines or loop.time() > end:
+                    raise
+            await asyncio.sleep(_PAUSE)
+            taken.at = self._room.engine.clock.now()
 
     async def _asked(self, one: _Wanted, taken: _Taken) -> None:
         async with asyncio.timeout(self.patience):
@@ -329,7 +370,7 @@ class Evidence:
         end = loop.time() + self.patience
         limit = asyncio.timeout_at(end)
         try:
-            async with limit, aclosing(cast("_Closing", stream)) as lines:
+            async with limit, aclosing(stream) as lines:
                 async for text in lines:
                     taken.lines.append(str(text))
                     letters += len(text)
@@ -364,6 +405,13 @@ def _broken(say: Callable[[str], None], task: asyncio.Task[None]) -> None:
     """A fault of ours is told as well: nobody must believe that there is evidence."""
     if not task.cancelled() and (fault := task.exception()) is not None:
         say(f"NO EVIDENCE: a fault of ours, {type(fault).__name__}; what was gathered has no manifest")
+
+
+def _named(made: Sealed) -> str:
+    """What could not be had, and why; of more than a few the manifest tells the rest."""
+    some = "; ".join(f"{one.about} ({one.why})" for one in made.missed[:_NAMED])
+    more = len(made.missed) - _NAMED
+    return (f": {some}" if some else "") + (f"; and {more} more, in manifest.json" if more > 0 else "")
 
 
 def _once(make: Callable[[Any], bytes], of: Any) -> Iterator[bytes]:

@@ -293,12 +293,12 @@ class IncidentDesk:
         there = self.incidents.get(incident)
         if there is None or self._outgoing is None:
             return []
-        return message.unpaged(there, self.scheme.level(there.level).page)
+        return message.unpaged(there, self.scheme.level(there.level).page, self.now)
 
     def unended(self, incident: str) -> list[str]:
         """The channels through which somebody was called, and which don't know yet that it is over."""
         there = self.incidents.get(incident)
-        return message.unended(there) if there is not None and self._outgoing is not None else []
+        return message.unended(there, self.now) if there is not None and self._outgoing is not None else []
 
     async def page(self, incident: str, channel: str) -> tuple[Sent, str]:
         """Call whoever is on duty, or once it is over no longer; write down what became of it: (that, what was

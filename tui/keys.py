@@ -64,7 +64,7 @@ KEYS: Final = (
         "acts so far",
         "everywhere",
         0,
-        "Measures in force, what was done in this session, and what came of it.",
+        "Measures in force, acts of this session and what came of them, and what is not recorded, shared or told.",
     ),
     Key(
         "room.approvals",
@@ -312,7 +312,7 @@ KEYS: Final = (
     Key("log.page_down", "pagedown,space,ctrl+f", "page down", "log"),
     Key("log.page_up", "pageup", "page up", "log"),
     Key("log.first", "g,home", "oldest", "log"),
-    Key("log.last", "G,end", "newest", "log", 20, "Goes to the newest line and follows again."),
+    Key("log.last", "G,end", "newest", "log", 20, "Goes to the newest line and follows again, also what broke off."),
     Key("log.pause", "p", "pause", "log", 23, "Holds what is shown while lines go on coming; again: follows."),
     Key("log.filter", "slash", "search", "log", 26, "Finds a text or /expression/; n and N go on and back."),
     Key("log.next_match", "n", "next match", "log", 32),

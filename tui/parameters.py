@@ -73,6 +73,7 @@ def offers(screen: RunScreen, parameter: Parameter) -> list[Offer]:
                 )
     for more in (own or rest, others):  # what is of the sort that is asked for, or else all there is
         found |= {value: why for value, why in more.items() if value not in found}
+    found = {value: why for value, why in found.items() if value.isdecimal()} if wanted.endswith("pid") else found
     return [
         (value, why) for value, why in islice(found.items(), _OFFERS) if not fits(value) and not hides(screen, value)
     ]

@@ -271,18 +271,19 @@ class Room:
         told = [f"maintenance until {until(last, self.engine.clock.now())}"] if last is not None else []
         return [*told, *(["inbox NOT KEPT: A"] if self.journal is not None and self.journal.trouble else [])]
 
-    def _glass(self) -> list[str]:
+    def _glass(self) -> str:
         """What the top line says before all else: that acts go on where no audit takes them."""
         last = self.hands.trail.last if self.hands is not None else None
         if last is None:
-            return []
-        return ["BREAK GLASS: audit on stderr ONLY" if last.took else "BREAK GLASS"]
+            return ""
+        return "BREAK GLASS: audit on stderr ONLY" if last.took else "BREAK GLASS"
 
     def heading(self) -> Heading:
         """What the top line says."""
-        notes = [*self._glass(), *self._maintained(), *self._measured()]
-        if self.sharing is not None and (lost := self.sharing.standing.brief(self.engine.clock.monotonic())):
-            notes.append(lost)
+        notes = [*self._maintained(), *self._measured()]
+        if self.sharing is not None:
+            lost = self.sharing.standing.brief(self.engine.clock.monotonic(), self.key_of("acts"))
+            notes += [lost] if lost else []
         if self.scribe is not None and self.scribe.recorder.standing.ill:
             notes.append("NOT RECORDED: E")
         if self.dispatch is not None and self.dispatch.words:
@@ -296,8 +297,6 @@ class Room:
         if self.incidents is not None and self.incidents.words:
             notes.append(f"{self.incidents.words}: {self.key_of('incidents')}")
         loud, silenced = speaking(self.cases())
-        if self.still is not None:
-            notes.append(f"FROZEN since {self.still.clock}")
         if self.historian is not None and self.historian.standing.ill:
             notes.append("history NOT KEPT: h")
         if self.engine.pace != 1.0:
@@ -314,6 +313,8 @@ class Room:
             silenced=silenced,
             waiting=sum(slot.snapshot is None for slot in self.board.slots()),
             note="  ".join(notes),
+            frozen=self.still.clock if self.still is not None else "",
+            glass=self._glass(),
         )
 
     def top(self, width: int) -> Line:

@@ -176,7 +176,7 @@ class ShellSteps:
 
     async def _output(self, name: str) -> str:
         lines: list[str] = []
-        async with aclosing(self._probe.follow("output", name)) as told:  # type: ignore[type-var]
+        async with aclosing(self._probe.follow("output", name)) as told:
             async for one in told:
                 lines = [*lines, str(one)][-_LINES:]
         return "\n".join(lines)

@@ -140,9 +140,12 @@ async def _answer(second: Agreements, one: Proposal) -> int:
         return terminal.EXIT_OK
     try:
         await second.answer(one, granted, words)
-    except (Unfit, Unreachable, Unrecorded) as error:
+    except Unreachable as error:
+        complain(f"opsroom: {error}; while it waits it can be answered again")
+        return terminal.EXIT_RETRY
+    except (Unfit, Unrecorded) as error:
         complain(f"opsroom: your answer does not count: {error}")
-        return terminal.EXIT_RETRY if isinstance(error, Unreachable) else terminal.EXIT_BAD
+        return terminal.EXIT_BAD
     say("approved" if granted else "refused")
     return terminal.EXIT_OK
 

@@ -169,6 +169,8 @@ def _step(step: Step) -> Iterator[str]:
     yield f"{'':>17}$ {_safe(first)}{' …' if rest else ''}{danger}"
     if command.placeholders:
         yield f"{'':>17}to fill in: {', '.join(map(_safe, command.placeholders))}"
+    if command.asked:
+        yield f"{'':>17}filled in by its act: {', '.join(map(_safe, command.asked))}"
     if command.warning:
         yield f"{'':>17}! {_safe(command.warning)}"
 

@@ -29,8 +29,14 @@ LEAST: Final = (56, 12)
 _NAME: Final = 12
 """Cells that are left of a name or a word at least, where it must be cut."""
 
+_THING: Final = "thing"
+"""What a subject is called whose act has no noun for it."""
+
 _LABEL: Final = 9
 """Cells for the word at the start of a line."""
+
+_TOLD: Final = 3
+"""Names that are told of a deed in one line."""
 
 _EPOCH: Final = re.compile(r"\d{9,10}")
 _STAMP: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d{1,9})?(?:Z|\+00:?00)")
@@ -156,10 +162,21 @@ def headed(what: str, how: Span, width: int, first: Sequence[Line] = ()) -> list
 def told(deed: Deed) -> str:
     """A deed in one line, for who is elsewhere."""
     result = deed.result
-    names = ", ".join(str(step.subject.name) for step in deed.steps[:3])
+    names = ", ".join(str(step.subject.name) for step in deed.steps[:_TOLD])
+    if more := len(deed.steps[_TOLD:]):
+        names += f" and {more} more"
     word = "under way" if result is None else result.value
-    said = deed.refused or "; ".join(str(step.verdict.words) for step in deed.steps[:1] if step.verdict is not None)
+    said = deed.refused or _proof(deed)
     return f"{deed.plan.action.title} {names}: {word}" + (f" ({said})" if said else "")
+
+
+def _proof(deed: Deed) -> str:
+    """What the first of those says that are not well, by its name where there are others; else what the first says."""
+    seen = [(step, str(step.verdict.words)) for step in deed.steps if step.verdict is not None]
+    for step, said in seen:
+        if not step.well and len(deed.steps) > 1 and deed.over:
+            return f"{step.subject.name}: {said}"
+    return seen[0][1] if seen else ""
 
 
 def aim(plan: Plan, width: int = 0) -> str:
@@ -168,7 +185,7 @@ def aim(plan: Plan, width: int = 0) -> str:
     In at most `width` cells the name is cut in its middle, then the word: the act and the number stay. 0: as long as
     it is.
     """
-    title, name, word, number = plan.action.title, _named(plan), _word(plan), _number(plan)
+    (title, name), word, number = _aimed(plan), _word(plan), _number(plan)
     over = cell_len(" ".join(filter(None, (title, name, word, number)))) - width if width else 0
     if over > 0:
         short = shortened(name, max(_NAME, cell_len(name) - over))
@@ -178,16 +195,36 @@ def aim(plan: Plan, width: int = 0) -> str:
     return shortened(said, width) if width else said
 
 
-def _named(plan: Plan) -> str:
-    """What it is done to: the one thing, or how many."""
-    chosen, asked = plan.chosen, plan.request.subjects
+def _aimed(plan: Plan) -> tuple[str, str]:
+    """(what is done, what it is done to: the one thing, or how many)."""
+    title, asked = plan.action.title, plan.request.subjects
     if len(plan.subjects) == 1:
-        return str(plan.subjects[0].name)
-    named = str(SafeText(asked[0], 80)) if len(asked) == 1 else plan.target
-    if len(chosen) == 1 and len(asked) == 1:
-        return named
-    many = words.plural(len(chosen), "object")
-    return f"{named}, {many}" if len(asked) == 1 else many
+        return title, str(plan.subjects[0].name)
+    count, noun = len(plan.chosen), plan.action.noun or _THING
+    many, wanted = words.counted(f"{count:,}", noun), plan.action.number
+    if len(asked) != 1:
+        return _several(title, count, noun, bool(_number(plan)))
+    named = str(SafeText(asked[0], 80))
+    counts = wanted is not None and wanted.what == words.several(noun)  # the number says already how many
+    return title, named if count == 1 or counts else f"{named}, {many}"
+
+
+def _several(title: str, count: int, noun: str, numbered: bool) -> tuple[str, str]:
+    """(what is done, to how many): the title's own noun is counted, and others follow it.
+
+    >>> _several("end session", 3, "session", False), _several("end the silence", 2, "silence", False)
+    (('end', '3 sessions'), ('end', '2 silences'))
+    >>> _several("restart", 3, "process", False), _several("delete old backups", 3, "backup", False)
+    (('restart', '3 processes'), ('delete old backups,', '3 of them'))
+    >>> _several("silence", 2, "alert", True), _several("set retention", 2, "log group", True)
+    (('silence', '2 alerts'), ('set retention,', '2 log groups,'))
+    """
+    many = words.counted(f"{count:,}", noun)
+    if title.endswith(f" {noun}"):
+        return title.removesuffix(noun).rstrip().removesuffix(" the").removesuffix(" a"), many
+    if title.endswith(f" {words.several(noun)}"):
+        return f"{title},", f"{count:,} of them"
+    return (f"{title},", f"{many}," if numbered else many) if " " in title else (title, many)
 
 
 def _word(plan: Plan) -> str:
@@ -244,12 +281,15 @@ def _subject(subject: Subject, label: str, width: int) -> list[Line]:
 def _moment(name: str, value: str) -> str:
     """A part of an identity with its time as a person reads it.
 
+    >>> _moment("key", "dumps/2026-03-01T03:00:00Z.sql")
+    'dumps/2026-03-01T03:00:00Z.sql'
     >>> _moment("created", "2026-11-22T14:18:40.242460+00:00"), _moment("started", "1795357118"), _moment("pid", "42")
     ('2026-11-22 14:18:40 UTC', '2026-11-22 14:18:38 UTC', '42')
     """
     if name == "started" and _EPOCH.fullmatch(value):
         return f"{datetime.fromtimestamp(int(value), UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return _STAMP.sub(r"\1 \2 UTC", value)
+    found = _STAMP.fullmatch(value)  # one inside a name is part of the name
+    return f"{found[1]} {found[2]} UTC" if found is not None else value
 
 
 def _labelled(label: str, parts: Sequence[Part], width: int) -> list[Line]:

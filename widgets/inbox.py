@@ -136,7 +136,7 @@ def _wanted(seen: Sequence[Seen], at: datetime, width: int) -> _Wanted:
         return max(map(cell_len, texts), default=0)
 
     return _Wanted(
-        longest(_name(one.item.face, width) for one in seen),
+        longest("".join(_name(one.item.face, width)) for one in seen),
         longest(one.item.face.alert.target for one in seen),
         longest(_value(one.item.face) for one in seen if not one.item.folded),
         longest(_hand(one.item, at).text for one in seen),
@@ -168,11 +168,11 @@ def _row(one: Seen, now: float, at: datetime, widths: _Widths) -> Line:
     item = one.item
     case, alert = item.face, item.face.alert
     quiet = case.standing is Standing.SILENCED or case.cleared is not None or case.away or bool(item.handed)
-    name = f"{item.alerts} × {alert.rule}" if item.folded else _name(case, widths.name)
+    name, sentence = (f"{item.alerts} × {alert.rule}", "") if item.folded else _named(case, widths.name)
     age = (case.cleared - alert.at).total_seconds() if case.cleared else now - alert.since
     shape = dim("–") if case.cleared else sign(alert.severity)
     parts: list[Part] = [
-        " ", shape, " ", fit(dim(name) if quiet else toned(name, alert.severity), widths.name), " ",
+        " ", shape, " ", *_in_a_line(dim(name) if quiet else toned(name, alert.severity), sentence, widths.name), " ",
         fit(dim(alert.target) if quiet else alert.target, widths.target), " ",
         fit(dim(words.age(max(0.0, age))), 7, right=True), " ",
     ]  # fmt: skip
@@ -197,25 +197,56 @@ def _sources(item: Item, width: int) -> str:
     return item.sources if len(item.sources) <= width or not more else f"{shortened(first, width - 3)} +{len(more)}"
 
 
-def _name(case: Case, width: int) -> str:
+def _in_a_line(name: Span, sentence: str, width: int) -> list[Part]:
+    """What it is called, and what it says, in so many cells."""
+    room = width - cell_len(name.text)
+    if not sentence or room <= 0:
+        return [fit(name, width)]
+    return [name, fit(dim(sentence) if name.tone is Tone.DIM else sentence, room)]
+
+
+def _named(case: Case, width: int) -> tuple[str, str]:
+    """(what it is called, what it says behind that, as far as there is room for both)."""
+    name, sentence = _name(case, width)
+    if sentence:
+        return name, sentence
+    rest = _unsaid(case)
+    room = width - cell_len(name) - 2
+    fits = name == _called(case) and rest and room >= min(cell_len(rest), _SENTENCE)
+    return name, f": {rest}" if fits else ""
+
+
+def _name(case: Case, width: int) -> tuple[str, str]:
     """What it is called, with what tells it from its likes; where there is no room for that, or nothing to tell it by,
-    the sentence it says."""
+    the sentence it says, behind its rule where there is room for both."""
     alert, called = case.alert, _called(case)
     if called != alert.rule and cell_len(called) <= width:
-        return called
+        return called, ""
     if alert.words.startswith(alert.rule) or (alert.theirs is None and width < cell_len(alert.rule) + _SENTENCE):
-        return alert.words
-    return f"{alert.rule}: {alert.words}"
+        return alert.words, ""
+    return alert.rule, f": {alert.words}"
 
 
 def _called(case: Case) -> str:
     """Its rule, with what tells it from its likes."""
+    return " ".join([case.alert.rule, *_labels(case)])
+
+
+def _labels(case: Case) -> list[str]:
+    """What tells it from its likes, as far as it is named in a line."""
     alert = case.alert
     labels = [text for _, text in alert.labels if text]
     if alert.theirs is not None:
         labels = [text for label, text in alert.theirs.labels if text and label not in ("alertname", "severity")]
-    labels = [text for text in labels if text.replace("_", "-") != alert.rule]
-    return " ".join([alert.rule, *labels[:3]])
+    return [text for text in labels if text.replace("_", "-") != alert.rule][:3]
+
+
+def _unsaid(case: Case) -> str:
+    """Its sentence without the name that it begins with, where that stands before it already."""
+    said = case.alert.words
+    for name in (case.alert.rule, *_labels(case)):
+        said = "" if said == name else said.removeprefix(f"{name}: ")
+    return said
 
 
 def _course(values: Sequence[float | None], width: int) -> str:

@@ -213,9 +213,18 @@ def _entry(entry: Entry, width: int) -> list[Line]:
     lead = (" ", dim(_clock(entry.at)), "*" if entry.behind else " ", _sign(entry), " ")
     parts = folded(line(*lead, *said, key=entry.id), width, 12)
     if len(parts) > LINES:
-        last = parts[LINES - 1]
-        parts = [*parts[: LINES - 1], Line((*cut(last.spans, width - 2), dim(" …")))]
+        last = _unpadded(parts[LINES - 1].spans)
+        more = (*last, dim(" …")) if width_of(last) <= width - 2 else cut(last, width - 2)  # whose end tells it
+        parts = [*parts[: LINES - 1], Line(more)]
     return [Line(one.spans, entry.id) for one in parts]
+
+
+def _unpadded(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """Without the blanks at the end."""
+    kept = list(spans)
+    while kept and not kept[-1].text.strip():
+        kept.pop()
+    return (*kept[:-1], Span(kept[-1].text.rstrip(), kept[-1].tone)) if kept else ()
 
 
 def _sign(entry: Entry) -> Span:

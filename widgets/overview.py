@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from rich.cells import cell_len
+
 from desk import words
 from desk.alert import Alert
 from desk.board import GRACE, Freshness, Slot
@@ -523,19 +525,29 @@ class Heading:
     waiting: int = 0
     """Targets that have not answered yet."""
     note: str = ""
-    """A passing state: "FROZEN since 03:12:41"."""
+    """A passing state: "1 run open: p"."""
     armed: bool = False
     """True while acts are allowed."""
+    frozen: str = ""
+    """Since when the picture stands still: "03:12:41"; empty: it does not."""
+    glass: str = ""
+    """That acts go on where no audit takes them: "BREAK GLASS: audit on stderr ONLY"; empty: they don't."""
+
+
+_WIDE: Final = 80
+"""Columns from which the top line spells out what a narrower one leaves to be understood."""
+
+_SYSTEM: Final = 4
+"""Cells of the system's name that the top line keeps at least."""
 
 
 def banner(heading: Heading, clock: str, width: int) -> Line:
-    """The top line: which system, which environment, what may be done, how it is, what time it is."""
-    where = heading.environment.upper() or "NO ENVIRONMENT NAMED"
-    place = Span(f"▌{where}▐", Tone.CRITICAL) if heading.production else Span(where, Tone.NOTICE)
-    mode = Span(f"▌{heading.mode}▐", Tone.WARNING) if heading.armed else dim(heading.mode)
-    left: list[Part] = [" ", strong(heading.system), "  ", place, "  ", mode]
-    if heading.note:
-        left += ["  ", Span(heading.note, Tone.WARNING)]
+    """The top line: which system, which environment, what may be done, how it is, what time it is.
+
+    Where there is little room the system's name gives way: the environment and what may be done stay whole. A picture
+    that stands still says since when, in place of the clock: one that goes on would make it look live. So does a broken
+    glass that has no room elsewhere.
+    """
     state: Part = Span("all well", Tone.GOOD)
     if heading.alerts:
         state = toned(words.plural(heading.alerts, "alert"), heading.worst or Severity.CRITICAL)
@@ -543,8 +555,26 @@ def banner(heading: Heading, clock: str, width: int) -> Line:
         state = dim(f"{heading.silenced} silenced")
     elif heading.waiting:
         state = dim(f"waiting for {heading.waiting}")
-    right = line(state, "   ", dim(clock), " ").spans
-    return Line((*cut(line(*left).spans, width - width_of(right) - 2), Span("  "), *right))
+    since, apart = (" since", "   ") if width >= _WIDE else ("", "  ")
+    time = Span(f"FROZEN{since} {heading.frozen}", Tone.WARNING) if heading.frozen else dim(clock)
+    broken = heading.glass.partition(":")[0]
+    room = width - width_of(line(state, apart, time, " ").spans) - 2
+    where, mode = heading.environment.upper(), heading.mode
+    mode_span = Span(f"▌{mode}▐", Tone.WARNING) if heading.armed else dim(mode)
+    for unnamed, gap in (("NO ENVIRONMENT NAMED", "  "), ("NO ENVIRONMENT", " ")):
+        place = Span(f"▌{where}▐", Tone.CRITICAL) if heading.production else Span(where or unnamed, Tone.NOTICE)
+        left: list[Part] = [gap, place, gap, mode_span]
+        spare = room - 1 - width_of(line(*left).spans)
+        if spare >= cell_len(heading.system):
+            break
+    left = [" ", strong(shortened(heading.system, max(spare, _SYSTEM))), *left]
+    free = room - width_of(line(*left).spans)
+    said = next((one for one in (heading.glass, broken) if cell_len(one) + 2 <= free), "")
+    if broken and not said and not heading.frozen:
+        time = Span(fit(broken, cell_len(clock), right=True).text, Tone.WARNING)
+    if notes := "  ".join(filter(None, (said, heading.note))) if free > 2 else "":
+        left += ["  ", Span(notes, Tone.WARNING)]
+    return Line((*cut(line(*left).spans, room), *line("  ", state, apart, time, " ").spans))
 
 
 def attention(cases: Sequence[Case], now: float, width: int, rows: int, opening: str = "") -> list[Line]:

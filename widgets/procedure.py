@@ -226,6 +226,7 @@ def _command(shown: Shown, command: Command, width: int) -> list[Line]:
         made += folded(line("  ", dim("becomes  "), strong(SafeText(command.becomes, _LINE))), width, 11)
     told = [
         *([f"runs on {command.place}"] if command.place else []),
+        *([_asked(command, shown.as_it_stands)] if command.asked else []),
         *(["its output may show secrets"] if command.reveals else []),
         *(["it never ends by itself"] if command.endless else []),
         *(["it opens a session to type into"] if command.interactive else []),
@@ -234,6 +235,12 @@ def _command(shown: Shown, command: Command, width: int) -> list[Line]:
     if told:
         made += folded(line("  ", dim(SafeText("; ".join(told), _LINE))), width, 2)
     return made
+
+
+def _asked(command: Command, as_it_stands: bool) -> str:
+    """Who fills in what is no parameter."""
+    values = ", ".join(command.asked)
+    return f"{values} is typed where the line is run" if as_it_stands else f"its act fills in {values}"
 
 
 def _verbatim(text: str, tone: Tone, width: int) -> list[Line]:

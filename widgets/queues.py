@@ -158,7 +158,8 @@ def _about(queue: Queue) -> Sequence[Line]:
         ("stalled", _count(queue.stalled)),
         ("failed lately", f"{_count(queue.failed_minute)} in the last minute, {_share(queue)} of what ended"),
     ]
-    return [line(dim(f"{name:<18}"), words) for name, words in pairs]
+    across = max(18, max(len(name) for name, _ in pairs) + 2)
+    return [line(dim(f"{name:<{across}}"), words) for name, words in pairs]
 
 
 def took_words(queue: Queue) -> str:

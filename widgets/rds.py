@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from desk.words import count, plural, ratio, size, span
+from desk.words import age, count, plural, ratio, size, span
 from probes.aws.rds import Cluster, Event, Instance, RdsFacts, StoredSnapshot
 from probes.base import Severity
 from widgets.aws import seat_line
@@ -290,9 +290,9 @@ class RdsPanel(Panel[RdsFacts]):
         tight = [one for one in facts.instances if one.free_ratio is not None]
         tight.sort(key=lambda one: one.free_ratio or 0.0)
         lines = [self._storage(view, one, width) for one in tight[:5]]
-        age = _or_gone(facts.snapshots_age, lambda seconds: f"read {span(int(seconds))} ago")
+        read = _or_gone(facts.snapshots_age, lambda seconds: f"read {age(seconds)} ago")
         more = f", {plural(facts.snapshots_more, 'more')} not shown" if facts.snapshots_more else ""
-        lines.append(line(fit(dim("snapshots"), 13), f"{count(len(facts.snapshots))}{more}, {age}"))
+        lines.append(line(fit(dim("snapshots"), 13), f"{count(len(facts.snapshots))}{more}, {read}"))
         return [*lines, seat_line(facts.seat)]
 
     def _storage(self, view: View[RdsFacts], one: Instance, width: int) -> Line:

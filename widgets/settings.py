@@ -170,7 +170,8 @@ class SettingsPanel(Panel[SettingsFacts]):
         about = f"{facts.file}{link}  {_mode(facts)} {facts.owner}  {size(facts.size)}"
         lines = [line(fit(about, width).text.rstrip()), *self.brief(view, width)]
         if facts.applies:
-            lines.append(line(dim(fit(f"counts once made new: {', '.join(facts.applies)}", width).text.rstrip())))
+            words = f"counts once {facts.renewed}: {', '.join(facts.applies)}"
+            lines.append(line(dim(fit(words, width).text.rstrip())))
         if facts.left:
             words = f"left beside it by a killed session: {_names(facts.left)}"
             lines.append(line(Span(fit(words, width).text.rstrip(), Tone.WARNING)))

@@ -183,6 +183,12 @@ _QUERIES: Final[Table[SqlFacts, SavedQuery]] = Table(
 )  # fmt: skip
 
 
+def _unanswered(facts: SqlFacts) -> str:
+    """Which queries with rows to act on gave no answer, and why; empty: all did."""
+    some = [query for query in facts.queries if query.key and (query.fault or not query.asked)]
+    return "; ".join(f"{query.title} was not answered: {query.why}" for query in some)
+
+
 _ROWS: Final[Table[SqlFacts, Actable]] = Table(
     name="rows",
     title="rows to act on",
@@ -194,6 +200,7 @@ _ROWS: Final[Table[SqlFacts, Actable]] = Table(
         Column("says", lambda row: row.told),
     ),
     empty="no row came for which the profile has an act: [sql.NAME.query.QUERY.act]",
+    unseen=_unanswered,
     label=lambda row: f"{row.query} {' '.join(row.values)}",
 )
 

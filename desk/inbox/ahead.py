@@ -34,7 +34,7 @@ def believed(row: Carried) -> Carried:
             made[name] = _put_right(part, name, kept)
     note = body.get("note")
     made["note"] = f"{note}; {said}" if isinstance(note, str) and note else said
-    return replace(row, at=row.kept, body=json.dumps(made, ensure_ascii=False))
+    return replace(row, at=row.kept, body=json.dumps(made))
 
 
 def _put_right(part: Mapping[str, Any], name: str, kept: datetime) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from desk.actor import called
 from desk.alert import Alert
 from desk.audit.record import OUTCOMES, Code
 from desk.audit.record import Record as AuditRecord
+from desk.inbox.case import Silence
 from desk.inbox.case import What as CaseWhat
 from desk.inbox.record import Record as CaseRecord
+from desk.incident.copies import copies
 from desk.incident.timeline import Entry, Source
 from desk.runs.record import Judgement
 from desk.runs.record import Record as RunRecord
@@ -23,28 +25,42 @@ from probes.base import Unit
 
 
 def of_cases(records: Iterable[CaseRecord], since: datetime, until: datetime) -> Iterator[Entry]:
-    """Alerts as they came, grew worse, were taken in hand and went."""
+    """Alerts as they came, grew worse, were taken in hand and went; what sessions say alike of their own copies of one
+    alert is told once, as the first of them said it."""
+    there = sorted(records, key=lambda one: (one.at, one.id))
+    alike = copies(there)
     known: dict[str, str] = {}
-    last: dict[str, str] = {}
-    for record in sorted(records, key=lambda one: (one.at, one.id)):
-        if record.what is None:
-            if record.silence is not None and since <= record.at <= until:
-                yield Entry(
-                    record.id, record.at, Source.ALERT, f"silence of {record.silence.about}: {record.silence.reason}",
-                    record.by or record.silence.by,
-                )  # fmt: skip
-            continue
+    met: set[str] = set()
+    silenced: set[tuple[Silence, datetime]] = set()
+    made: dict[str, Entry] = {}
+    for record in there:
         if record.alert is not None:
             known[record.case] = record.alert.target
-        before, last[record.case] = last.get(record.case), record.id
+        first = record.what is CaseWhat.RAISED and record.case not in met
+        met.add(record.case)
         if not since <= record.at <= until:
             continue
-        first = record.what is CaseWhat.RAISED and before is None
-        yield Entry(
-            record.case if first else record.id, record.at, Source.ALERT, _of_case(record), record.by,
-            target=known.get(record.case, ""), about=record.case,
-            follows=() if first else (record.case,),
+        if record.silence is not None and record.what is None:
+            if (record.silence, record.at) not in silenced:  # a store that lost it was told of it again
+                made[record.id] = _of_silence(record, record.silence)
+            silenced.add((record.silence, record.at))
+            continue
+        name = record.case if first else record.id
+        told = alike.get(record.id, record.id)
+        if (one := made.get(told)) is not None:
+            made[told] = replace(one, copies=(*one.copies, name))
+            continue
+        made[told] = Entry(
+            name, record.at, Source.ALERT, _of_case(record), record.by, target=known.get(record.case, ""),
+            about=record.case, follows=() if first else (record.case,),
         )  # fmt: skip
+    yield from made.values()
+
+
+def _of_silence(record: CaseRecord, silence: Silence) -> Entry:
+    return Entry(
+        record.id, record.at, Source.ALERT, f"silence of {silence.about}: {silence.reason}", record.by or silence.by
+    )
 
 
 def _of_case(record: CaseRecord) -> str:

@@ -100,7 +100,10 @@ class Bundle:
         self._held: list[Held] = []
         self._missed: list[Missed] = []
         self._names = {"manifest.json", "SHA256SUMS"}
+        self._cut = ""
+        """Why the file that was written last is not whole; empty: it is."""
         try:
+            folder = self.folder = folder.absolute()  # it is recorded, and read where nobody knows where we stood
             free = shutil.disk_usage(folder.parent).free
             if free < spare + _PIECE:
                 raise BundleError(f"only {size(free)} are free there, and {size(spare)} must stay free")
@@ -115,7 +118,7 @@ class Bundle:
         self, name: str, about: str, pieces: Iterable[bytes], at: datetime, age: float | None = None, part: bool = False
     ) -> bool:
         """Write one file; False, and the reason in the manifest, where that can't be done. It is whole, or not there;
-        with `part` it is kept as far as there was room."""
+        with `part` it is kept as far as there was room, and the manifest says so."""
         name = self._free(name)
         path, digest, written = self.folder / name, hashlib.sha256(), 0
         try:
@@ -135,6 +138,7 @@ class Bundle:
             path.unlink(missing_ok=True)
             raise
         self._left -= written
+        about = f"{about}, kept in part: {self._cut}" if self._cut else about
         self._held.append(Held(name, about, at, age, digest.hexdigest(), written))
         return True
 
@@ -204,7 +208,7 @@ class Bundle:
 
     def _bounded(self, pieces: Iterable[bytes], part: bool) -> Iterator[bytes]:
         """The pieces as long as there is room for them. Raises `_NoRoom`; with `part` it ends there."""
-        written, looked = 0, -_PIECE
+        written, looked, self._cut = 0, -_PIECE, ""
         for piece in pieces:
             why = ""
             if written + len(piece) > self._most:
@@ -219,6 +223,7 @@ class Bundle:
             if why and not (part and written):
                 raise _NoRoom(why)
             if why:
+                self._cut = why
                 return
             written += len(piece)
             yield piece

@@ -57,6 +57,8 @@ _OF_KIND: Final[Mapping[tuple[str, str], str]] = {
 _UNKNOWN: Final = "what it takes away can't be had back"
 _TERMINAL: Final = "what is typed there is not seen, and may take anything away"
 _SHELL: Final = "what a command line takes away nobody knows"
+_COMMANDS: Final = frozenset({"commands", "sql"})
+"""Kinds that run what the profile says."""
 
 
 def loss(plan: Plan) -> str:
@@ -70,7 +72,7 @@ def loss(plan: Plan) -> str:
     if danger is Danger.DESTRUCTIVE:
         return lost or LOSSES.get(name, _UNKNOWN)
     if danger is Danger.DISRUPTIVE and not lost:
-        return _SHELL if plan.kind == "commands" and name == "run" else _SCALED if name == "scale" else ""
+        return _SHELL if plan.kind in _COMMANDS and name == "run" else _SCALED if name == "scale" else ""
     return lost
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from desk.incident.incident import Incident
@@ -164,15 +164,20 @@ def page(incident: Incident, message: str, system: System, at: datetime, over: b
     )
 
 
-def unpaged(incident: Incident, channels: Sequence[str]) -> list[str]:
+UNDER_WAY: Final = timedelta(minutes=2)
+"""How long a page may be under way; the session of one that is so longer was killed, and nobody knows whether it went
+out. To page once more calls nobody twice."""
+
+
+def unpaged(incident: Incident, channels: Sequence[str], now: datetime) -> list[str]:
     """Those of these channels that are not known to call somebody yet; none once it is over."""
-    calling = _calling(incident, _TAKEN, frozenset(Sent) - _NEVER)
+    calling = _calling(incident, _TAKEN, frozenset(Sent) - _NEVER, now)
     return [name for name in channels if incident.open and not calling.get(name, False)]
 
 
-def unended(incident: Incident) -> list[str]:
+def unended(incident: Incident, now: datetime) -> list[str]:
     """The channels that may still call somebody for an incident that is over."""
-    calling = _calling(incident, frozenset(Sent) - _NEVER, _TAKEN)
+    calling = _calling(incident, frozenset(Sent) - _NEVER, _TAKEN, now)
     return [name for name, so in calling.items() if so and not incident.open]
 
 
@@ -180,14 +185,15 @@ _NEVER: Final = frozenset({Sent.REFUSED, Sent.UNSENT})
 _TAKEN: Final = frozenset({Sent.SENT, Sent.SENDING})
 
 
-def _calling(incident: Incident, begun: Set[Sent], ended: Set[Sent]) -> dict[str, bool]:
+def _calling(incident: Incident, begun: Set[Sent], ended: Set[Sent], now: datetime) -> dict[str, bool]:
     """By channel whether somebody is called. `begun`, `ended`: what must have become of a page, and of its end, to
     count."""
     found: dict[str, bool] = {}
     for told in incident.messages:
         if told.message.template in PAGES:
             begins = told.message.template == PAGE
-            if told.sent in (begun if begins else ended):
+            lost = told.sent is Sent.SENDING and abs(now - told.at) > UNDER_WAY
+            if (Sent.UNANSWERED if lost else told.sent) in (begun if begins else ended):
                 found[told.message.channel] = begins
     return found
 

@@ -228,8 +228,10 @@ def adopted(scheme: Scheme, runbooks: Iterable[Runbook]) -> Scheme:
             made = tuple(Level(one.name, one.about, one.respond) for one in book.levels)
             scheme = replace(scheme, levels=made, levels_by=name)
         if not scheme.ladder and book.ladder:
+            from desk.runbook.people import beyond  # with a book at hand it is loaded
+
             rungs = [
-                Rung(str(number), one.who, one.after, say=one.text)
+                Rung(str(number), one.who, one.after, say=beyond(one))
                 for number, one in enumerate(book.ladder, 1)
                 if one.after is not None
             ]

@@ -60,6 +60,8 @@ class Entry:
     seq: int = 0
     follows: tuple[str, ...] = ()
     """Ids of entries that came before it."""
+    copies: tuple[str, ...] = ()
+    """Ids of entries that said the same, and stand in it."""
     reactions: tuple[str, ...] = ()
     """"ann: seen"."""
     behind: bool = False
@@ -77,7 +79,8 @@ def woven(*sources: Iterable[Entry]) -> list[Entry]:
     made, newest = list[Entry](), datetime.min.replace(tzinfo=UTC)
     for one in line:
         behind = (newest - one.at).total_seconds() >= LEAST
-        made.append(replace(one, reactions=tuple(dict.fromkeys(said.get(one.id, ()))), behind=behind))
+        heard = (text for name in (one.id, *one.copies) for text in said.get(name, ()))
+        made.append(replace(one, reactions=tuple(dict.fromkeys(heard)), behind=behind))
         newest = max(newest, one.at)
     return made
 
@@ -95,12 +98,13 @@ def span_of(incident: Incident, now: datetime) -> tuple[datetime, datetime]:
 
 
 def _after(there: Mapping[str, Entry]) -> dict[str, tuple[str, ...]]:
-    """What each follows. A deed's id stands for the first that is known of it: that it was about to be sent."""
+    """What each follows. A deed's id stands for the first that is known of it: that it was about to be sent; a copy's
+    for the entry it stands in."""
     acts = sorted((one for one in there.values() if one.source is Source.ACT), key=lambda one: (one.session, one.seq))
-    deeds: dict[str, str] = {}
+    known = {name: one.id for one in there.values() for name in one.copies}
     for one in acts:
-        deeds.setdefault(one.about, one.id)
-    return {one.id: tuple(deeds.get(name, name) for name in one.follows) for one in there.values()}
+        known.setdefault(one.about, one.id)
+    return {one.id: tuple(known.get(name, name) for name in one.follows) for one in there.values()}
 
 
 # its own records

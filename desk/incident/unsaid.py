@@ -103,15 +103,15 @@ class Unsaid:
     def _write(self) -> None:
         with self._lock:
             waiting, self._waiting = self._waiting, {}
+        trouble = ""
         for key, text in waiting.items():
             try:
                 self._keep(key, self._mask(text))
             except OSError as error:
-                self.trouble = f"what is typed is not kept: {(error.strerror or str(error)).lower()}"
+                trouble = f"what is typed is not kept: {(error.strerror or str(error)).lower()}"
                 with self._lock:
                     self._waiting.setdefault(key, text)
-            else:
-                self.trouble = ""
+        self.trouble = trouble
 
     def _keep(self, key: Key, text: str) -> None:
         assert self._folder is not None

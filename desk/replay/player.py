@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -89,7 +89,7 @@ class Recorded(Probe[Any]):
         """The reason."""
         raise ProbeError(Cause.MISSING, NOT_RECORDED)
 
-    async def follow(self, name: str, subject: str) -> AsyncIterator[SafeText]:
+    async def follow(self, name: str, subject: str) -> AsyncGenerator[SafeText, None]:
         """The reason."""
         raise ProbeError(Cause.MISSING, NOT_RECORDED)
         yield SafeText()

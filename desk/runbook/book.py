@@ -65,6 +65,8 @@ class Command:
     danger: Danger = Danger.READ
     placeholders: tuple[str, ...] = ()
     """What must be filled in, as it is written: `<pid>`, `$QUEUE_URL`, `YOUR_KEY`."""
+    asked: tuple[str, ...] = ()
+    """What stands for a value that the act itself asks for or makes: it is none of the placeholders."""
     warning: str = ""
     becomes: str = ""
     comment: str = ""

@@ -13,7 +13,7 @@ from desk.runbook.book import Command
 from desk.runbook.fence import Language, Logical, logical
 from desk.runbook.lines import comment_at, variables
 from desk.runbook.meaning import understood
-from desk.runbook.placeholders import placeholders
+from desk.runbook.placeholders import placeholders, within
 from desk.runbook.programs import prosaic
 from probes.base import Dialect, Sort
 
@@ -97,6 +97,8 @@ def _understood(one: Logical, dialects: tuple[Dialect, ...], known: set[str], *,
     told = understood(one.text, dialects, one.language.value)
     meant = told.meaning
     code = _code(one)
+    open_ones = placeholders(code, known)
+    asked = within(meant.asked, open_ones, code)
     return Command(
         line=one.line,
         end_line=one.end_line,
@@ -108,7 +110,8 @@ def _understood(one: Logical, dialects: tuple[Dialect, ...], known: set[str], *,
         target=meant.target,
         kind=meant.kind,
         danger=meant.danger,
-        placeholders=placeholders(code, known),
+        placeholders=tuple(written for written in open_ones if written not in asked),
+        asked=asked,
         warning=meant.warning.rstrip("."),
         becomes=meant.becomes,
         comment=one.comment,

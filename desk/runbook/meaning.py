@@ -113,7 +113,8 @@ def _told(text: str, found: Parsed, dialects: tuple[Dialect, ...]) -> Understood
         meant,
         warning=meant.warning
         or flaw(next((other.meaning.warning for other in counted if _matters(other.meaning)), "")),
-        becomes=meant.becomes if not counted and one.alone and not found.sets else "",
+        becomes=meant.becomes if not counted and one.alone and not found.sets and not one.place else "",
+        asked=meant.asked if not others and one.alone and not found.sets and not one.place else (),
         reveals=any(other.meaning.reveals for other in judged),
         endless=found.endless or any(other.meaning.endless for other in judged),
         interactive=any(other.meaning.interactive for other in judged),

@@ -11,6 +11,7 @@ from desk.runbook import duration
 from desk.runbook.block import Block, Form, Row
 from desk.runbook.book import Contact, Level, Rung
 from desk.runbook.phases import plain
+from desk.runbook.words import names
 
 _CONTACT: Final = re.compile(
     r"contact|on-?call|phone|who to call|support (?:team|contacts)|external services|vendors?\b"
@@ -81,6 +82,12 @@ _CALL: Final = re.compile(r"\s*(?:call|notify|contact|page|escalate to|inform|al
 _MARKS: Final = re.compile(r"[*`]")
 _ROLE_LENGTH: Final = 60
 _HEAD_WORDS: Final = re.compile(r"\s*[(（](.*?)[)）]\s*")
+_IN_BRACKETS: Final = re.compile(r"[(（]([^()（）]*)[)）]")
+_AT_ONCE: Final = re.compile(rf"(?:{_IMMEDIATE.pattern})\w*[,;:]?\s*", re.IGNORECASE)
+_LASTING: Final = names(
+    "if when it lasts takes for after over than more longer later wenn es nach dauert apres depois despues dopo"
+)
+"""Words beside a length of time that say no more than that it has gone by."""
 
 
 @dataclass(slots=True)
@@ -232,6 +239,39 @@ def ladder(blocks: Sequence[Block]) -> tuple[Rung, ...]:
             runs[-1] += rungs
     best = max(runs, key=lambda run: (sum(rung.after is not None for rung in run) >= 1, len(run) >= 2), default=[])
     return tuple(best)
+
+
+def beyond(rung: Rung) -> str:
+    """What a rung's line says beyond who is called and after how long; empty: no more than that.
+
+    >>> beyond(Rung(1, "Lead", 0.0, "Lead (at once)")), beyond(Rung(1, "Lead", 900.0, "Level 2: Lead (15-30 min)"))
+    ('', '')
+    >>> beyond(Rung(1, "DBA", 300.0, "DBA (if it lasts > 5 minutes, or rows are lost)"))
+    'if it lasts > 5 minutes, or rows are lost'
+    >>> beyond(Rung(1, "Lead", 0.0, "sofort | Lead | tell her the number"))
+    'tell her the number'
+    """
+    return " | ".join(filter(None, (_beyond(part, rung) for part in rung.text.split(" | "))))
+
+
+def _beyond(text: str, rung: Rung) -> str:
+    lead = rf"(?:{_TIER.pattern}\s*[:：.–—-]?\s*)?(?:{_CALL.pattern})?"
+    found = re.fullmatch(rf"{lead}{re.escape(rung.who)}(?P<rest>\W.*|)", text.strip(), re.IGNORECASE | re.DOTALL)
+    rest = (text if found is None else found["rest"]).strip(" .:：,;–—-")
+    if (inner := _IN_BRACKETS.fullmatch(rest)) is not None:
+        rest = inner[1].strip()
+    if rung.after == 0.0 and (now := _AT_ONCE.match(rest)) is not None:
+        rest = rest[now.end() :]
+    return "" if _only_time(rest) else rest
+
+
+def _only_time(text: str) -> bool:
+    """Whether a text says how long, and nothing else."""
+    found = duration.find(text)
+    if found is None:
+        return not text
+    around = plain(f"{text[: found.start]} {text[found.end :]}")
+    return set(re.findall(r"[^\W\d_]+", around)) <= _LASTING
 
 
 def _rung(block: Block) -> list[Rung]:

@@ -132,6 +132,16 @@ def placeholders(text: str, known: Collection[str] = ()) -> tuple[str, ...]:
     return tuple(kept)
 
 
+def within(values: Iterable[str], found: Iterable[str], text: str) -> tuple[str, ...]:
+    """Those of the placeholders found in a text that stand nowhere but in these values of it.
+
+    >>> within(["<value>"], ["<value>", "<place>"], "sed -i 's|^KEY=.*|KEY=<value>|' <place>/.env")
+    ('<value>',)
+    """
+    parts = tuple(values)
+    return tuple(one for one in found if text.count(one) <= sum(part.count(one) for part in parts))
+
+
 def _found(text: str, known: Collection[str]) -> Iterator[tuple[int, str]]:
     taken: list[tuple[int, int]] = []
 
@@ -357,11 +367,12 @@ def secret(written: str) -> bool:
 
 
 def _hides(text: str, one: str) -> bool:
-    """Whether it stands where a secret does."""
+    """Whether it stands where a secret does: behind an option for one, or as the value of a variable named like one."""
+    if any(secret(found[1]) for found in re.finditer(rf"(?<![\w-])([A-Z][A-Z0-9_]*)=[\"']?{re.escape(one)}", text)):
+        return True
     spots: Iterable[str] = (
         r"(?:redis-cli\b[^|;&]*\s-a\s+",
         r"(?:--(?:password|token|secret|api-key)[= ]",
         r"(?:Bearer\s+",
-        r"(?:PASSWORD=",
     )
     return any(re.search(spot + r"[\"']?)" + re.escape(one), text) for spot in spots)

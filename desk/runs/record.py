@@ -17,7 +17,7 @@ STREAM: Final = "runs"
 AS_IS: Final = frozenset(
     {"id", "at", "run", "what", "judgement", "deed", "due", "sha256", "end", "name", "written", "secret", "kind",
      "sort", "verb", "danger", "phase", "system", "target", "rule", "case", "labels", "path", "title", "choice",
-     "sets", "uses", "placeholders"}
+     "sets", "uses", "placeholders", "asked"}
 )  # fmt: skip
 """Fields, at any depth, by which a run, its steps and parameters are known: no secret is taken out of them, for a name
 that happens to be a password must stay that name. All other texts are for people."""

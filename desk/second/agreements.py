@@ -327,15 +327,15 @@ class Agreements:
         """Two people have agreed on what the profile says. Raises as `use` does; `OSError` when it can't be kept."""
         if digest != self.hold.digest:
             raise Unfit("the rule has changed since it was asked about")
-        rule = self.hold.said
+        rule, heard = self.hold.said, self.hold.heard  # as they agreed on it, whatever comes while that is used
         await self.use(id_, digest)
-        await self._keep(rule, id_)
-        self.hold.leave_behind()
+        await self._keep(rule, id_, {"heard": heard})
+        self.hold.leave_behind(heard)
 
-    async def _keep(self, rule: Rule, agreed: str) -> None:
+    async def _keep(self, rule: Rule, agreed: str, more: Mapping[str, Any] | None = None) -> None:
         """Audit first: when only that has it, the stricter one goes on to hold."""
-        heard = {"heard": self.hold.heard} if agreed else {}
-        await self._trail.note(Code.SECOND_RULE, {"rule": rule.told, "words": rule.words, "request": agreed, **heard})
+        data = {"rule": rule.told, "words": rule.words, "request": agreed, **(more or {})}
+        await self._trail.note(Code.SECOND_RULE, data)
         await self.hold.keep(rule)
         self.hold.audited(rule)
 

@@ -44,10 +44,10 @@ class Hold:
         self._turn = asyncio.Lock()
         self._kept = Rule()
         self._audited = Rule()
+        self._heard: dict[str, Record] = {}
+        """What others have put on record of theirs, by the shared store."""
         self._theirs = Rule()
-        """What others have in force, by the shared store."""
-        self._heard: frozenset[str] = frozenset()
-        """Their records of it."""
+        """What they have in force by that."""
         self._settled: frozenset[str] = frozenset()
         """Those of them that two people here have agreed to leave behind."""
         self.known = False
@@ -61,7 +61,7 @@ class Hold:
     @property
     def heard(self) -> list[str]:
         """The records of others that are known by now; who agrees on less leaves them behind."""
-        return sorted(self._heard | self._settled)
+        return sorted(self._heard.keys() | self._settled)
 
     @property
     def said(self) -> Rule:
@@ -109,13 +109,16 @@ class Hold:
                 found = await self._lane.run(lambda: [one for one in read() if one.code is Code.SECOND_RULE])
             except ProbeError as error:
                 raise OSError(str(error.message)) from None
-            there = {_id(one): one for one in found if _id(one) not in self._settled}
-            self._heard, self._theirs = frozenset(there), _strictest(there.values())
+            self._take({_id(one): one for one in found})
 
-    def leave_behind(self) -> None:
-        """Two people here have agreed on less than others have in force."""
-        self._settled |= self._heard
-        self._heard, self._theirs = frozenset(), Rule()
+    def leave_behind(self, heard: Iterable[str]) -> None:
+        """Two people here have agreed on less than others have in force, by these records."""
+        self._settled |= frozenset(heard)
+        self._take(self._heard)
+
+    def _take(self, heard: Mapping[str, Record]) -> None:
+        self._heard = {name: one for name, one in heard.items() if name not in self._settled}
+        self._theirs = _strictest(self._heard.values())
 
     async def keep(self, rule: Rule) -> None:
         """This one is in force from now on. Raises `OSError`; then the one before is."""

@@ -30,13 +30,14 @@ class Standing:
     present: tuple[Present, ...] = ()
     """Who else is there; nobody is known while the store is lost."""
 
-    def brief(self, now: float) -> str:
-        """For the top line; empty: all is well. `now`: monotonic seconds."""
+    def brief(self, now: float, key: str = "") -> str:
+        """For the top line; empty: all is well. `now`: monotonic seconds; `key` shows all of it."""
+        shown = f" ({key})" if key else ""
         if self.lost is not None:
             waiting = f", {_wait(self.waiting)}" if self.waiting else ""
-            return f"STORE LOST {words.age(max(0.0, now - self.lost))}{waiting}: {self.why}"
+            return f"STORE LOST {words.age(max(0.0, now - self.lost))}{shown}{waiting}: {self.why}"
         if self.trouble:
-            return "STORE: not all is shared"
+            return f"STORE: not all is shared{shown}"
         return ""
 
     def words(self, now: float) -> str:

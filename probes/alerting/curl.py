@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from probes.alerting.parse import table
 from probes.base import CommandLine
@@ -38,6 +39,13 @@ class Curl:
             return {}
 
 
+def _is_readable(url: str) -> bool:
+    try:
+        return bool(urlsplit(url))
+    except ValueError:
+        return False
+
+
 def curl_of(line: CommandLine) -> Curl | None:
     """What a line of curl asks for; None when it is no such line, or one that can't be read for certain."""
     found = options(line.words[1:], _VALUED, frozenset(), _PLAIN) if line.program == "curl" else None
@@ -45,7 +53,7 @@ def curl_of(line: CommandLine) -> Curl | None:
         return None
     urls = [*found.plain, *found.all("--url")]
     bodies = [text for name in _BODY for text in found.all(name)]
-    if len(urls) != 1 or len(bodies) > 1:
+    if len(urls) != 1 or len(bodies) > 1 or not _is_readable(urls[0]):
         return None
     method = (found.last("-X", "--request") or ("POST" if bodies else "GET")).upper()
     body = line.stdin if bodies == ["@-"] else bodies[0] if bodies else ""

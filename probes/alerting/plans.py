@@ -20,9 +20,14 @@ LONG: Final = 240
 SILENCE: Final = Action(
     "silence", "silence", Danger.DISRUPTIVE, number=Number("minutes", LEAST, MOST),
     what="Holds back what would be told of exactly these labels, until a set time; it ends by itself.",
+    noun="alert",
 )  # fmt: skip
 UNSILENCE: Final = Action(
-    "unsilence", "end the silence", Danger.REVERSIBLE, what="Ends silences now; what still fires is told again."
+    "unsilence",
+    "end the silence",
+    Danger.REVERSIBLE,
+    what="Ends silences now; what still fires is told again.",
+    noun="silence",
 )
 ACTIONS: Final = (SILENCE, UNSILENCE)
 

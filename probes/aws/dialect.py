@@ -6,6 +6,7 @@ away, everything else interrupts somebody.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import Final
@@ -38,6 +39,7 @@ _STARTERS: Final = frozenset(
      "start-build", "submit-job", "start-job-run", "start-pipeline-execution"}
 )  # fmt: skip
 """Operations that run a program whose name is all that is known of it."""
+_PUTS: Final = frozenset({("secretsmanager", "update-secret"), ("secretsmanager", "put-secret-value")})
 _HELD: Final = re.compile(r"[$<{\[]|[A-Z][A-Z0-9_]+\Z")
 """A word that the writer left to be filled in."""
 _KEPT: Final = re.compile(r"backup|dump|snapshot|archive|export|\.(?:sql|gz|tar|tgz|bak|rdb|zst|zip)\b", re.I)
@@ -54,7 +56,25 @@ def understand(line: CommandLine) -> Meaning | Within | None:
     within = carried(said, line)
     if within is not None:
         return within
-    return warned(_meaning(said), said, line)
+    found = warned(_meaning(said), said, line)
+    return replace(found, asked=_asked(said)) if found.sort is Sort.ACTION else found
+
+
+def _asked(said: Said) -> tuple[str, ...]:
+    """The new values of a secret, which are typed into fields; none where a variable or a file gives them."""
+    text = said.one("secret-string")
+    if (
+        (said.service, said.operation) not in _PUTS
+        or text is None
+        or "$" in text
+        or text.startswith(("file:", "fileb:"))
+    ):
+        return ()
+    try:
+        keys = json.loads(text)
+    except (ValueError, RecursionError):
+        return () if text.lstrip().startswith("{") else (text,)
+    return tuple(value for value in keys.values() if isinstance(value, str)) if isinstance(keys, dict) else (text,)
 
 
 def _meaning(said: Said) -> Meaning:

@@ -82,7 +82,8 @@ def write_line(service: str, verb: str, flags: Sequence[tuple[str, Sequence[str]
     """The line a person would type: `aws rds reboot-db-instance --db-instance-identifier main --region eu-west-1`."""
     words = ["aws", service, verb]
     for name, values in flags:
-        words += [f"--{name}", *values]
+        dashed = len(values) == 1 and values[0].startswith("-")  # else it would be taken for a flag
+        words += [f"--{name}={values[0]}"] if dashed else [f"--{name}", *values]
     words += ["--profile", settings.profile] if settings.profile else []
     words += ["--region", settings.region] if settings.region else []
     return quoted(words)

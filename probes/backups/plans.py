@@ -34,6 +34,7 @@ DUMP: Final = Action(
 COPY: Final = Action(
     "copy", "copy off this host", Danger.REVERSIBLE,
     "Copies the backup to the place off this host and compares the sums; writes over nothing.",
+    noun="backup",
 )  # fmt: skip
 FETCH: Final = Action(
     "fetch", "fetch a copy back", Danger.REVERSIBLE,
@@ -64,11 +65,13 @@ SWITCH_TERMINATE: Final = Action(
 PRUNE: Final = Action(
     "prune", "delete old backups", Danger.DESTRUCTIVE,
     "Deletes these backups if they are older than the profile keeps them; never the newest three, nor the only proven.",
+    noun="backup",
 )  # fmt: skip
 PRUNE_OLD: Final = Action(
     "prune-old", "delete all old backups", Danger.DESTRUCTIVE,
     "Deletes every backup that is older than the profile keeps them; never the newest three, nor the only proven one.",
     many=False,
+    noun="backup",
 )  # fmt: skip
 CLEAN: Final = Action(
     "clean", "remove what a job left", Danger.DESTRUCTIVE,

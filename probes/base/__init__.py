@@ -32,7 +32,7 @@ from probes.base.console import Console
 from probes.base.dialect import Dialect, Meaning, Sort, Verb, Within, flaw
 from probes.base.failure import Cause, Failure, ProbeError, State, from_os_error
 from probes.base.jsonpath import BadPath, JsonPath, at_path, parse_path
-from probes.base.lane import Lane, load
+from probes.base.lane import Lane, Occupied, load
 from probes.base.notice import Delivery, Fate, Notice, Teller, read_notice
 from probes.base.probe import Context, Found, Look, Probe, Sheet
 from probes.base.raised import Raised, by_our_clock, fingerprint_of, runbook_told, secure_link, severity_told
@@ -106,6 +106,7 @@ __all__ = [
     "Missing",
     "Notice",
     "Number",
+    "Occupied",
     "Offer",
     "Outcome",
     "Plan",

@@ -124,6 +124,8 @@ class Action:
     """True when each subject must be verified before the next one is touched."""
     stops: bool = False
     """True when it can be stopped while it is under way (`leave_off`): what is not done by then stays as it is."""
+    noun: str = ""
+    """What one of its subjects is called: "process". Empty where there is only ever one subject."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,8 @@ class Meaning:
     """True when it never ends by itself."""
     interactive: bool = False
     """True when it opens a session that a person types into."""
+    asked: tuple[str, ...] = ()
+    """Values in it that are not taken over: the act that takes its place asks for them, or makes them."""
 
 
 @dataclass(frozen=True, slots=True)

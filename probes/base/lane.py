@@ -21,6 +21,10 @@ T = TypeVar("T")
 _loaded: set[str] = set()
 
 
+class Occupied(ProbeError):
+    """Every thread of a lane is held by an earlier call: nothing was asked."""
+
+
 class Lane:
     """At most `limit` daemon threads, started when needed; they never keep the process alive."""
 
@@ -39,12 +43,12 @@ class Lane:
     async def run(self, call: Callable[..., T], *args: Any) -> T:
         """Run `call(*args)` in the lane; its exceptions are raised here.
 
-        When the waiting task is cancelled the thread goes on alone until its call returns. Raises
-        `ProbeError(Cause.TIMEOUT_READ)` when every thread is still held by an earlier call.
+        When the waiting task is cancelled the thread goes on alone until its call returns. Raises `Occupied`, of cause
+        TIMEOUT_READ, when every thread is still held by an earlier call.
         """
         if self._busy >= self.limit:
             calls = "1 earlier call still has" if self._busy == 1 else f"{self._busy} earlier calls still have"
-            raise ProbeError(Cause.TIMEOUT_READ, f"{calls} no answer")
+            raise Occupied(Cause.TIMEOUT_READ, f"{calls} no answer")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,7 +116,7 @@ class Probe(ABC, Generic[F]):
         """Take the look `name` at `subject` (a row's key, or empty for the target as a whole)."""
         raise ProbeError(Cause.MISSING, f"{self.kind} has no look named {name}")
 
-    def follow(self, name: str, subject: str) -> AsyncIterator[SafeText]:
+    def follow(self, name: str, subject: str) -> AsyncGenerator[SafeText, None]:
         """Stream the look `name` at `subject` line by line until the iterator is closed."""
         raise ProbeError(Cause.MISSING, f"{self.kind} cannot follow {name}")
 

@@ -54,6 +54,7 @@ DRY: Final = Action(
     Danger.REVERSIBLE,
     "Goes through a renewal with the authority's staging server; nothing is renewed, hooks before and after it run.",
     rolling=True,
+    noun="certificate",
 )
 RENEW: Final = Action(
     commands.RENEW,
@@ -61,6 +62,7 @@ RENEW: Final = Action(
     Danger.DISRUPTIVE,
     "Lets certbot renew certificates that are due; its hooks reload or stop servers as they were set up to.",
     rolling=True,
+    noun="certificate",
 )
 _MOST: Final = 50
 """Certificates in one plan."""

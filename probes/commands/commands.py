@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from probes.base import CommandLine, ProbeError, Recognised, Request, quoted
 from probes.commands.parameters import bound, filled, values_in, word_of
 from probes.commands.settings import Run
 
 RUN, STOP = "run", "stop"
+_ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+"""What `env` and `sudo` are told to put into the environment."""
 
 
 def render(request: Request, runs: Mapping[str, Run]) -> str:
@@ -27,7 +31,7 @@ def render(request: Request, runs: Mapping[str, Run]) -> str:
 
 def recognise(line: CommandLine, runs: Mapping[str, Run]) -> Recognised | None:
     """The command of the profile that a line is, letter by letter; the program may be written with its folder."""
-    if line.stdin or line.piped or line.sql:
+    if line.stdin or line.reads or line.piped or line.sql:
         return None
     if line.program == "kill":
         name = line.words[-1].removeprefix("%")
@@ -56,6 +60,9 @@ def _values(line: CommandLine, run: Run) -> dict[str, str] | None:
         return None
     before, template = run.argv[:wrapped], run.argv[wrapped:]
     if [one.rpartition("/")[2] for one in before[:1]] != list(line.through[:1]):
+        return None
+    given = (_ASSIGNMENT.fullmatch(one) for one in before[1:])
+    if dict(line.environment) != {one[1]: one[2] for one in given if one is not None}:
         return None
     if _is_place(template[0]) or words[0] == template[0]:
         first: Sequence[str] = words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from probes.base import Cause, Context, Look, Probe, ProbeError, SafeText, Sheet, Snapshot, Target, quoted
@@ -77,12 +77,12 @@ class CommandsProbe(Probe[CommandsFacts]):
             raise ProbeError(Cause.MISSING, f"commands has no look named {SafeText(name, 60)}")
         return await read_only(run, self._runs)
 
-    async def follow(self, name: str, subject: str) -> AsyncIterator[SafeText]:
+    async def follow(self, name: str, subject: str) -> AsyncGenerator[SafeText, None]:
         """What the run of a command writes that is under way, or wrote that is over."""
         if name != OUTPUT.name:
             raise ProbeError(Cause.MISSING, f"commands cannot follow {SafeText(name, 60)}")
         command, act = await self._newest(subject)
-        async with aclosing(self._runs.follow(command, act)) as lines:  # type: ignore[type-var]
+        async with aclosing(self._runs.follow(command, act)) as lines:
             async for line in lines:
                 yield line
 

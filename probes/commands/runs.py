@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -126,7 +126,7 @@ class Runs:
         hiding = await self.hiding(run)
         return tuple(map(hiding.line, _lines(standing)[-TAIL:]))
 
-    async def follow(self, name: str, act: str) -> AsyncIterator[SafeText]:
+    async def follow(self, name: str, act: str) -> AsyncGenerator[SafeText, None]:
         """What a run writes, line by line, until it ends; then how it ended."""
         folder, run = self.folder(name), self._settings.run[name]
         assert folder is not None

@@ -155,7 +155,7 @@ class DockerActuator(Actuator[DockerFacts]):
             if name in _CARE:
                 return await self._care.verify(api, plan, subject, outcome, there, after)
             if name == LIMIT.name:
-                return await act_limits.verify(api, plan, subject, there, after)
+                return await act_limits.verify(api, plan, subject, there, outcome, after)
             if name == PULL.name:
                 return await act_pull.verify(api, subject, outcome, self.context.state, after)
             if name in commands.VERBS:

@@ -33,6 +33,7 @@ from probes.docker.sight import Scene, seen
 ANSWERS: Final = 20.0
 """Seconds the Engine may take."""
 _INSPECTION = 4 << 20
+_UNTOLD: Final = "how much it uses now is not told: with less than that it would be killed at once"
 
 
 async def plan(
@@ -45,9 +46,10 @@ async def plan(
     for thing in things:
         if isinstance(thing, Service):
             raise ProbeError(Cause.MISSING, f"{thing.name} is a service: choose its containers, one or all")
-        subject, now = await _subject(api, there, thing.id, asked, host)
+        subject, now, told = await _subject(api, there, thing.id, asked, host)
         subjects.append(subject)
         danger = max(danger, limits.danger(asked, now))
+        notes += [] if told else [_UNTOLD]
         if thing.project:
             notes.append("its Compose file does not say so: recreate and deploy take this back; change it there too")
     undo = f"set it back to {subjects[0].before}" if len(subjects) == 1 else "set each back to what it was"
@@ -69,9 +71,14 @@ async def plan(
     )
 
 
-async def _subject(api: ActingApi, there: Scene, id: str, asked: limits.Wanted, host: object) -> tuple[Subject, Limits]:
+async def _subject(
+    api: ActingApi, there: Scene, id: str, asked: limits.Wanted, host: object
+) -> tuple[Subject, Limits, bool]:
+    """(what is acted on, its limits now, whether it is known that it has room within those it gets)."""
     found, now = await seen(api, id, there.at), await _now(api, id)
-    refused = limits.refused(asked, now, await _used(api, id) if found.is_up else None, host)
+    used = await _used(api, id) if found.is_up else None
+    refused = limits.refused(asked, now, used, host)
+    told = not found.is_up or used is not None or not limits.takes_memory(asked, now)
     made = Subject(
         key=id,
         name=found.one.name,
@@ -80,8 +87,8 @@ async def _subject(api: ActingApi, there: Scene, id: str, asked: limits.Wanted, 
         after=SafeText(str(asked.after(now))),
     )
     if refused:
-        return replace(made, spared=SafeText(refused), barred=True), now
-    return made, now
+        return replace(made, spared=SafeText(refused), barred=True), now, True
+    return made, now, told
 
 
 async def do(api: ActingApi, plan: Plan, subject: Subject, there: Scene, sending: Sending) -> Outcome:
@@ -98,7 +105,10 @@ async def do(api: ActingApi, plan: Plan, subject: Subject, there: Scene, sending
         differs = f"its limits are {now} now"
     if differs:
         return Outcome(Result.REFUSED, SafeText(f"changed since you looked: {differs}", 300))
-    body = limits.wanted(plan.request.word).body(now)
+    asked = limits.wanted(plan.request.word)
+    body = asked.body(now)
+    if found.is_up and (grown := limits.refused(asked, now, await _used(api, then["container"]), None)):
+        return Outcome(Result.REFUSED, SafeText(f"changed since you looked: {grown}", 300))
     status, answer = await api.update(then["container"], body, sending, plan.answers)
     if status == 200:
         warnings = _warnings(answer)
@@ -112,7 +122,7 @@ async def do(api: ActingApi, plan: Plan, subject: Subject, there: Scene, sending
     return Outcome(Result.FAILED, SafeText(f"the Engine said no: {said}"))
 
 
-async def verify(api: ActingApi, plan: Plan, subject: Subject, there: Scene, after: float) -> Verdict:
+async def verify(api: ActingApi, plan: Plan, subject: Subject, there: Scene, outcome: Outcome, after: float) -> Verdict:
     """The container says so, and is still in the same run."""
     then, asked = dict(subject.identity), limits.wanted(plan.request.word)
     try:
@@ -122,7 +132,8 @@ async def verify(api: ActingApi, plan: Plan, subject: Subject, there: Scene, aft
             raise
         return Verdict(Truth.REFUTED, SafeText("the container is gone"))
     if not asked.is_so(now):
-        return Verdict(Truth.REFUTED if after > 2 else Truth.PENDING, SafeText(f"it may use {now}"))
+        found_so = truth.not_yet(plan, outcome, after, f"it may use {now}")
+        return replace(found_so, truth=Truth.PENDING) if after <= 2 else found_so
     differs = truth.changed(subject.identity, there, found)
     if differs:
         return Verdict(Truth.REFUTED, SafeText(f"it may use {now}, but {differs}", 300))

@@ -41,9 +41,14 @@ PRUNE: Final = Action(
     word=Word("sort", r"[a-z-]{3,40}", listed=True),
     what="Removes what no container uses, one listed thing after the other; never a volume, never what can be "
     "rolled back to.",
+    noun="leftover",
 )  # fmt: skip
 REMOVE_IMAGE: Final = Action(
-    "remove-image", "remove image", Danger.DESTRUCTIVE, what="Removes an image that no container has, by its id."
+    "remove-image",
+    "remove image",
+    Danger.DESTRUCTIVE,
+    what="Removes an image that no container has, by its id.",
+    noun="image",
 )
 REMOVE_VOLUME: Final = Action(
     "remove-volume", "remove a volume", Danger.DESTRUCTIVE, many=False, grave=True, whole=True,

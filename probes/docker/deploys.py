@@ -18,10 +18,12 @@ from probes.docker.sight import Seen, lasting
 PULL: Final = Action(
     "pull", "pull", Danger.REVERSIBLE,
     what="Fetches what the registry means by the service's image now; its containers go on as they are.",
+    noun="service",
 )  # fmt: skip
 DEPLOY: Final = Action(
     "deploy", "deploy", Danger.DISRUPTIVE, rolling=True,
     what="Makes the service's containers new where its image or its file has changed; what ran before is remembered.",
+    noun="service",
 )  # fmt: skip
 ROLL_BACK: Final = Action(
     "roll-back", "roll back", Danger.DISRUPTIVE, many=False,

@@ -116,13 +116,18 @@ class EngineApi:
     async def stream(self, path: str, query: Mapping[str, str] | None = None) -> AsyncGenerator[bytes, None]:
         """The bytes at `path` as they come, until the Engine ends it or the iterator is closed."""
         await load("httpx")
-        self._streams = self._streams or self._client(connections=None, read=None)
-        with self._translated():
-            async with self._streams.stream("GET", self.prefix + path, params=query) as reply:
-                if reply.status_code >= 300:
-                    self._check(reply.status_code, await read_whole(reply, 1 << 16))
-                async for chunk in reply.aiter_raw():
-                    yield chunk
+        streams = self._streams = self._streams or self._client(connections=None, read=None)
+        try:
+            with self._translated():
+                async with streams.stream("GET", self.prefix + path, params=query) as reply:
+                    if reply.status_code >= 300:
+                        self._check(reply.status_code, await read_whole(reply, 1 << 16))
+                    async for chunk in reply.aiter_raw():
+                        yield chunk
+        except ProbeError:
+            if self._streams is streams:
+                raise
+            raise ProbeError(Cause.CLOSED_EARLY, f"the connection to {self.where} was cut") from None
 
     def cut(self) -> None:
         """End every call now, without waiting; the next one connects afresh."""

@@ -18,7 +18,11 @@ from probes.docker.parse import ID, table, whole
 LIMIT: Final = Action(
     "limit", "set memory and CPU limits", Danger.REVERSIBLE,
     "Changes how much memory and processor the container may use, while it runs; nothing is restarted.",
-    word=Word("limits, such as memory=512m cpus=1.5", r"(?:memory=\d{1,7}[kmgKMG])?(?: ?cpus=\d{1,3}(?:\.\d{1,2})?)?"),
+    word=Word(
+        "limits, such as memory=512m cpus=1.5",
+        r"(?:memory=\d{1,7}[kmgKMG])?(?:(?:^| )cpus=\d{1,3}(?:\.\d{1,2})?)?",
+    ),
+    noun="container",
 )  # fmt: skip
 LEAST: Final = 6 << 20
 """Bytes below which the Engine takes no limit."""
@@ -26,7 +30,7 @@ NANO: Final = 10**9
 """A core in the Engine's unit."""
 
 _WORD: Final = re.compile(
-    r"(?:memory=(?P<size>\d{1,7})(?P<unit>[kmg]))?(?: ?cpus=(?P<cpus>\d{1,3}(?:\.\d{1,2})?))?", re.I
+    r"(?:memory=(?P<size>\d{1,7})(?P<unit>[kmg]))?(?:(?:^| )cpus=(?P<cpus>\d{1,3}(?:\.\d{1,2})?))?", re.I
 )
 _UNITS: Final = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _SIZE: Final = re.compile(r"(\d{1,7})([kmgKMG])[bB]?")
@@ -168,9 +172,14 @@ def refused(asked: Wanted, now: Limits, used: float | None, host: Any) -> str:
     return ""
 
 
+def takes_memory(asked: Wanted, now: Limits) -> bool:
+    """True when it may use less memory then than it may now."""
+    return asked.memory is not None and (not now.memory or asked.memory < now.memory)
+
+
 def danger(asked: Wanted, now: Limits) -> Danger:
     """More interrupts nobody; less may."""
-    fewer = asked.memory is not None and (not now.memory or asked.memory < now.memory)
+    fewer = takes_memory(asked, now)
     slower = asked.cpus is not None and (not now.cpus or asked.cpus < now.cpus)
     return Danger.DISRUPTIVE if fewer or slower else LIMIT.danger
 

@@ -14,18 +14,22 @@ from probes.docker.sight import Scene, Seen, how_it_is
 RESTART: Final = Action(
     "restart", "restart", Danger.DISRUPTIVE, rolling=True,
     what="Stops the container and starts the same one again; its configuration and its log stay.",
+    noun="container",
 )  # fmt: skip
 STOP: Final = Action(
     "stop", "stop", Danger.DISRUPTIVE, grave=True,
     what="Stops the container and keeps it; it stays down until it is started.",
+    noun="container",
 )  # fmt: skip
 START: Final = Action(
-    "start", "start", Danger.REVERSIBLE, what="Starts the container that is there, as it was made."
+    "start", "start", Danger.REVERSIBLE, what="Starts the container that is there, as it was made.",
+    noun="container",
 )  # fmt: skip
 RECREATE: Final = Action(
     "recreate", "recreate", Danger.DISRUPTIVE,
     what="Makes the service's containers new from its Compose file, so that a changed environment applies; "
     "touches no other service.",
+    noun="service",
 )  # fmt: skip
 SCALE: Final = Action(
     "scale", "scale", Danger.REVERSIBLE, number=Number("replicas", 1, 100), many=False,

@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 import stat
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
@@ -193,7 +193,7 @@ class DockerProbe(Probe[DockerFacts]):
             return Sheet(f"last lines of {subject}", tuple(lines))
         return await super().look(name, subject)
 
-    async def follow(self, name: str, subject: str) -> AsyncIterator[SafeText]:
+    async def follow(self, name: str, subject: str) -> AsyncGenerator[SafeText, None]:
         """The log of a container, or of a service's replicas together, each line with its replica's name."""
         if name != "logs":
             raise ProbeError(Cause.MISSING, f"docker cannot follow {name}")

@@ -66,7 +66,7 @@ def after_stop(plan: Plan, subject: Subject, seen: Seen | None, outcome: Outcome
         return _verdict(Truth.CONFIRMED, _ended(seen))
     if not seen.is_in_run(dict(subject.identity)["started"]):
         return _verdict(Truth.REFUTED, f"it runs again: started {_moment(seen.started)}")
-    return _not_yet(plan, outcome, after, "it still runs")
+    return not_yet(plan, outcome, after, "it still runs")
 
 
 def after_start(plan: Plan, subject: Subject, seen: Seen | None, outcome: Outcome, after: float) -> Verdict:
@@ -75,7 +75,7 @@ def after_start(plan: Plan, subject: Subject, seen: Seen | None, outcome: Outcom
         return _verdict(Truth.REFUTED, "the container is gone")
     planned = dict(subject.identity)
     if seen.is_in_run(planned["started"]):
-        return _not_yet(plan, outcome, after, f"it was not started anew: {how_it_is(seen.one)}")
+        return not_yet(plan, outcome, after, f"it was not started anew: {how_it_is(seen.one)}")
     return lives(seen, planned["state"] == "not running", after if outcome.result is Result.DONE else 0.0)
 
 
@@ -114,7 +114,7 @@ def after_recreate(
     before, then = planned_replicas(subject.identity), dict(subject.identity)
     old = [seen for seen in replicas if seen.one.id in before]
     if old:
-        return _not_yet(plan, outcome, after, f"{len(old)} of {len(before)} old containers are still there")
+        return not_yet(plan, outcome, after, f"{len(old)} of {len(before)} old containers are still there")
     verdict = _together(plan, subject, replicas, len(before), outcome, after) or _elsewhere(scene, then)
     if verdict is not None:
         return verdict
@@ -153,7 +153,7 @@ def _together(
 ) -> Verdict | None:
     """A verdict while not all of them are there and live; None when all do."""
     if len(replicas) != number:
-        return _not_yet(plan, outcome, after, f"{len(replicas)} of {number} containers are there")
+        return not_yet(plan, outcome, after, f"{len(replicas)} of {number} containers are there")
     task = all(value.split(SEP, 2)[1] == "not running" for value in planned_replicas(subject.identity).values())
     verdicts = [(seen, lives(seen, task)) for seen in replicas]
     well = sum(verdict.truth is Truth.CONFIRMED for _, verdict in verdicts)
@@ -178,7 +178,7 @@ def _others(scene: Scene, then: Mapping[str, str]) -> str:
     return counted(others)
 
 
-def _not_yet(plan: Plan, outcome: Outcome, after: float, words: str) -> Verdict:
+def not_yet(plan: Plan, outcome: Outcome, after: float, words: str) -> Verdict:
     """Of what was done it is not so; of what nobody knows it may still become so for as long as it may take."""
     if outcome.result is Result.UNKNOWN and after < plan.answers:
         return _verdict(Truth.PENDING, f"{words}; it may still come, {after:.0f} of {plan.answers:.0f} s")

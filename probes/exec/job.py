@@ -106,13 +106,14 @@ async def begin(
     }
     await asyncio.to_thread(_prepare, folder, json.dumps(spec))
     keeper = str(Path(__file__).with_name("keeper.py"))
-    ran = await run([sys.executable, "-I", keeper, str(folder)], within=10.0, env=env)
-    if ran.code == 0 and ran.out == b"begun":
-        return
-    error = _unbegun(argv[0], ran.out)
-    if error.cause is not Cause.TIMEOUT_READ:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-    raise error
+    try:
+        ran = await run([sys.executable, "-I", keeper, str(folder)], within=10.0, env=env)
+        if ran.code != 0 or ran.out != b"begun":
+            raise _unbegun(argv[0], ran.out)
+    except ProbeError as error:
+        if error.cause is not Cause.TIMEOUT_READ:  # nothing runs: nobody must take the folder for a job that did
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        raise
 
 
 def _unbegun(name: str, told: bytes) -> ProbeError:
@@ -130,6 +131,11 @@ def _unbegun(name: str, told: bytes) -> ProbeError:
 async def look(folder: Path) -> Standing:
     """How a job stands. Also for one that an earlier session began."""
     return await asyncio.to_thread(_look, folder)
+
+
+def goes_on(folder: Path) -> bool:
+    """Whether a job, or what it has begun, still runs. Blocks."""
+    return _is_locked(folder / "lock")
 
 
 def taken(folder: Path, name: str) -> bytes:
@@ -188,7 +194,7 @@ def _sweep(parent: Path) -> None:
 
 
 def _look(folder: Path) -> Standing:
-    runs = _is_locked(folder / "lock")  # first: who lets go of the lock has told the end before
+    runs = goes_on(folder)  # first: who lets go of the lock has told the end before
     out, err = (_tail(folder / name) for name in ("out", "err"))
     denied = (folder / "denied").exists()
     told = _told(folder / "ended.json")

@@ -137,6 +137,9 @@ async def _start(
         raise ProbeError(Cause.LOCAL_PERM, f"not allowed to run {name}") from None
     except OSError as error:
         raise ProbeError(Cause.LOCAL_PERM, SafeText(f"{name} can't be run: {error.strerror}", 300)) from None
+    except ValueError:  # the reason could hold a value
+        words = f"{name} can't be run: an argument or its environment holds what no program can be given"
+        raise ProbeError(Cause.LOCAL_PERM, SafeText(words, 300)) from None
     return _Child(*made)
 
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from probes.base import SafeText
+from probes.base import Cause, ProbeError, SafeText
 from probes.host.numbers import natural, slurp
 
 _LISTS: Final = ("tcp", "tcp6", "udp", "udp6")
@@ -90,12 +90,18 @@ def _names(folder: str) -> list[str]:
 
 
 def listening(proc: str) -> list[SafeText]:
-    """A line for each socket that waits: port, how, address, who. Blocking."""
-    waiting = sorted(
-        {one for name in _LISTS for one in parse_listeners(slurp(f"{proc}/net/{name}"), name.removesuffix("6"))}
-    )
+    """A line for each socket that waits: port, how, address, who. Blocking.
+
+    Raises `ProbeError` where none of the lists can be read; a machine without IPv6 has no lists of that.
+    """
+    lists = {name: slurp(f"{proc}/net/{name}") for name in _LISTS}
+    unread = [name for name in _WAITS if lists[name] is None]
+    if len(unread) == len(_WAITS):
+        raise ProbeError(Cause.MISSING, f"who listens can't be read: {SafeText(proc, 100)}/net has no lists of sockets")
+    waiting = sorted({one for name, raw in lists.items() for one in parse_listeners(raw, name.removesuffix("6"))})
     held = _holders(proc, frozenset(one.inode for one in waiting))
-    return [_line(one, held.get(one.inode, ())) for one in waiting]
+    lines = [_line(one, held.get(one.inode, ())) for one in waiting]
+    return [*lines, *(SafeText(f"who listens over {over} can't be read") for over in unread)]
 
 
 def _line(one: Listener, who: Iterable[str]) -> SafeText:

@@ -21,6 +21,7 @@ RESTART: Final = Action(
     Danger.DISRUPTIVE,
     "Replaces its pods one after the other, as its strategy says; the template stays as it is.",
     rolling=True,
+    noun="workload",
 )
 SCALE: Final = Action(
     "scale",
@@ -30,7 +31,9 @@ SCALE: Final = Action(
     Number("pods", 1, 5000),
     many=False,
 )
-STOP: Final = Action("stop", "scale to 0", Danger.DISRUPTIVE, "Ends all its pods; nothing of it answers.", grave=True)
+STOP: Final = Action(
+    "stop", "scale to 0", Danger.DISRUPTIVE, "Ends all its pods; nothing of it answers.", grave=True, noun="workload"
+)
 UNDO: Final = Action(
     "undo",
     "roll back",
@@ -62,6 +65,7 @@ EVICT: Final = Action(
     Danger.DISRUPTIVE,
     "Ends a pod so that its owner makes another; refused where a disruption budget forbids it.",
     rolling=True,
+    noun="pod",
 )
 DELETE: Final = Action(
     "delete",
@@ -69,6 +73,7 @@ DELETE: Final = Action(
     Danger.DISRUPTIVE,
     "Ends a pod whatever disruption budgets say; its log goes with it.",
     grave=True,
+    noun="pod",
 )
 ACTIONS: Final = (RESTART, SCALE, STOP, UNDO, IMAGE, MINIMUM, EVICT, DELETE)
 ON_WORKLOADS: Final = (RESTART, SCALE, STOP, UNDO, IMAGE)

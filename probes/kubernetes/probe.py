@@ -6,7 +6,7 @@ A reading is a handful of lists; what changes slowly is listed seldom, unless so
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -137,7 +137,7 @@ class KubernetesProbe(Probe[KubernetesFacts]):
         """Take one closer look."""
         return await self._looks.take(await self._met(), name, subject)
 
-    async def follow(self, name: str, subject: str) -> AsyncIterator[SafeText]:
+    async def follow(self, name: str, subject: str) -> AsyncGenerator[SafeText, None]:
         """The log of a pod, or of a workload's pods together, each line with its pod's name."""
         if name != "logs":
             raise ProbeError(Cause.MISSING, f"kubernetes cannot follow {name}")

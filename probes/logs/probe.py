@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -301,7 +301,7 @@ class LogsProbe(Probe[LogsFacts]):
             Asking("search", about, follow=True, asks="search for: text or /expression/; before it -C 2, --since 2h"),
         )
 
-    def follow(self, name: str, subject: str) -> AsyncIterator[SafeText]:
+    def follow(self, name: str, subject: str) -> AsyncGenerator[SafeText, None]:
         """Lines of a source, a file, a pattern, a type, or of all."""
         about, _, answer = subject.partition(ANSWERED)
         if name == "follow":

@@ -24,6 +24,12 @@ _SECTION: Final = 2900
 """Characters of a section; the limit of https://docs.slack.dev/reference/block-kit/blocks/section-block is 3000."""
 _LINES: Final = 20
 """Notices of a summary that are written out; the others are counted."""
+_WRITTEN: Final = frozenset({"incident", "message"})
+"""Events of what people wrote themselves."""
+_PIECE: Final = 400
+"""Characters of a line that are kept together: they fit into a section, whatever stands for them there."""
+_PARTS: Final = 45
+"""Sections of a message; https://docs.slack.dev/reference/block-kit/blocks allows 50 blocks, and titles are some."""
 _PARTED: Final = "\u2060"
 """WORD JOINER: takes no room and parts nothing that is seen."""
 
@@ -120,13 +126,13 @@ def _cut(made: list[str], most: int) -> list[str]:
 
 def message(notice: Notice) -> dict[str, Any]:
     """What is posted."""
-    lines = [*_lines(notice)]
-    blocks: list[dict[str, Any]] = [{"type": "header", "text": _plain(_title(notice), _HEADER)}]
-    if lines:
-        blocks.append({"type": "section", "text": _plain("\n".join(lines), _SECTION)})
-    blocks.append({"type": "context", "elements": [_plain(_foot(notice), _SECTION)]})
+    public = notice.more.get("audience") == "public"
+    blocks = [_section(part) for part in _sections(notice)]
+    if not public:  # customers read the text and nothing else
+        header = {"type": "header", "text": _plain(_title(notice), _HEADER)}
+        blocks = [header, *blocks, {"type": "context", "elements": [_plain(_foot(notice), _SECTION)]}]
     return {
-        "text": escaped(notice.headline, 500),
+        "text": escaped(notice.words if public else notice.headline, 500),
         "blocks": blocks,
         "mrkdwn": False,
         "parse": "none",
@@ -134,6 +140,24 @@ def message(notice: Notice) -> dict[str, Any]:
         "unfurl_links": False,
         "unfurl_media": False,
     }
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": _plain(text, _SECTION)}
+
+
+def _sections(notice: Notice) -> list[str]:
+    """What is said, in as many parts as it needs: what people wrote is told whole, an alert's words are cut."""
+    lines = [*_lines(notice)]
+    if notice.event not in _WRITTEN:
+        return ["\n".join(lines)] if lines else []
+    parts = [""]
+    for line in "\n".join(lines).splitlines(keepends=True):
+        for piece in (line[at : at + _PIECE] for at in range(0, len(line), _PIECE)):
+            if len(escaped(parts[-1] + piece, 2 * _SECTION)) > _SECTION:
+                parts.append("")
+            parts[-1] += piece
+    return [part.strip("\n") for part in parts if part.strip()][:_PARTS]
 
 
 def _plain(text: str, most: int) -> dict[str, Any]:

@@ -62,6 +62,7 @@ CANCEL: Final = Action(
     "cancel query",
     Danger.DISRUPTIVE,
     "Ends the query a session runs; the session stays, and so does its client's connection.",
+    noun="query",
 )
 TERMINATE: Final = Action(
     "terminate",
@@ -69,6 +70,7 @@ TERMINATE: Final = Action(
     Danger.DISRUPTIVE,
     "Ends a session: its transaction is rolled back, its locks are let go, its client loses the connection.",
     grave=True,
+    noun="session",
 )
 
 WAIT: Final = 700

@@ -268,7 +268,7 @@ def _database(given: Mapping[str, str], here: Here) -> int | None:
     if not set(given) & {"-h", "-p"}:
         return db if number or here.endpoint is None else (db if _is_default(here.endpoint) else here.db)
     port = given.get("-p", str(PORT))
-    if not port.isdecimal():
+    if not (port.isdecimal() and len(port) < 6):
         return None
     there = Endpoint("redis", given.get("-h", "127.0.0.1"), int(port))
     return db if _same(there, here) else None

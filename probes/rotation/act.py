@@ -55,6 +55,7 @@ ROTATE: Final = Action(
     Danger.DISRUPTIVE,
     "Lets logrotate rotate the files of a configuration now, with its scripts; the oldest file of each may go.",
     rolling=True,
+    noun="configuration",
 )
 BY_TIME: Final = Action(
     commands.BY_TIME,
@@ -79,6 +80,7 @@ DELETE: Final = Action(
     "Removes rotated files of a log that are at least so many days old; never the file that is written to.",
     number=Number("days to keep", 1, 3650),
     many=False,
+    noun="file",
 )
 _MOST: Final = 500
 """Files removed by one plan."""

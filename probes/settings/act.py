@@ -353,7 +353,7 @@ class SettingsActuator(Actuator[SettingsFacts]):
         now = made.content(found.raw)
         if now == then["will be"]:
             rows = ", ".join(self.settings.applies)
-            words = f"written: {then['keys']}" + (f"; {rows} has it once it is made new" if rows else "")
+            words = f"written: {then['keys']}" + (f"; {rows} has it once it is {self.settings.renewed}" if rows else "")
             words += "; once the old value is revoked, retire proves it dead" if plan.action.name == ROTATE.name else ""
             return Verdict(Truth.CONFIRMED, SafeText(words, 300))
         if now == then["content"]:

@@ -14,7 +14,7 @@ _SET: Final = re.compile(
     r"(?:export )?(?P=key)=(?P<value>.*)(?P=d)g?"
 )
 _CUT: Final = re.compile(rf"/\^?({_KEY})=?(?:\.\*)?\$?/d")
-_PAIR: Final = re.compile(rf"(?:export )?({_KEY})=(.*)", re.S)
+_PAIR: Final = re.compile(rf"(?:export )?({_KEY})=(.*)")
 _DIGITS: Final = "?" * 12
 _VALUE: Final = "<value>"
 _ROTATED: Final = "<rotated>"
@@ -68,6 +68,13 @@ def recognise(line: CommandLine, path: str) -> Recognised | None:
     if line.program == "tee" and words[:1] == ["-a"] and len(words) == 2 and _is(words[1], path):
         return _appended(line.stdin.strip())
     return None
+
+
+def values(line: CommandLine) -> tuple[str, ...]:
+    """The values in a line that sets or adds keys, as they are written; they are asked for instead."""
+    sets = [found["value"] for word in line.words[1:] if (found := _SET.fullmatch(word)) is not None]
+    pair = _PAIR.fullmatch(line.stdin.strip()) if line.program == "tee" else None
+    return tuple(sets if pair is None else [*sets, pair[2]])
 
 
 def _edit(expressions: Iterable[str], path: str) -> str:

@@ -73,7 +73,9 @@ class SettingsFacts:
     left: tuple[str, ...] = ()
     """New files beside it, with secrets in them, that killed sessions have left behind."""
     applies: tuple[str, ...] = ()
-    """What must be made new for a change to count, as TARGET/ROW."""
+    """What must be made new, or restarted, for a change to count, as TARGET/ROW."""
+    renewed: str = "made new"
+    """Which of the two."""
 
     @property
     def twice(self) -> int:

@@ -72,7 +72,8 @@ def hindrance(settings: FileSettings, document: Document, keys: Sequence[str]) -
 
 def felt(settings: FileSettings, document: Document, keys: Sequence[str]) -> list[SafeText]:
     """Who must get the new value, and what the old one does not open any more."""
-    said = [f"{row} has the old value until it is made new (recreate)" for row in settings.applies]
+    how = settings.renewed + ("" if settings.read_at_start else " (recreate)")
+    said = [f"{row} has the old value until it is {how}" for row in settings.applies]
     said.append("whoever else knows the old value must get the new one: the server that checks it, other programs")
     said.append(
         "what the old value has signed or encrypted (sessions, tokens, data) is not accepted or read by the new"

@@ -80,7 +80,7 @@ def notes(
 ) -> list[SafeText]:
     """What a person should know before the file is changed."""
     document = found.document
-    said = [*_new(document.settings, before, after), _applies(settings.applies)]
+    said = [*_new(document.settings, before, after), _applies(settings)]
     same = [key for key, value in after.items() if before.get(key) == value]
     said += [f"{listed(same)}: it has this value already"] if same else []
     twice = [f"{key} stands there {times} times" for key, times in document.twice.items() if key in after]
@@ -134,10 +134,12 @@ def swept(path: str, told: str, names: Sequence[str]) -> Subject:
     )
 
 
-def _applies(applies: Sequence[str]) -> str:
-    if not applies:
+def _applies(settings: FileSettings) -> str:
+    rows = ", ".join(settings.applies)
+    if settings.read_at_start:
+        return f"it counts once {rows or 'what reads the file'} is restarted"
+    if not rows:
         return "a restart does not apply it: what is made from the file must be made new (recreate, or deploy)"
-    rows = ", ".join(applies)
     return f"it counts once {rows} is made new (recreate is offered on the same row); a restart does not apply it"
 
 

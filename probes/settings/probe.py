@@ -126,6 +126,7 @@ class SettingsProbe(Probe[SettingsFacts]):
             tracked=file.tracked(found.path),
             left=leftover.left(found),
             applies=self.settings.applies,
+            renewed=self.settings.renewed,
         )
 
     def looks(self) -> tuple[Look, ...]:

@@ -72,6 +72,9 @@ class FileSettings(Settings):
         (),
         description='What is made from it, as TARGET/SERVICE: "containers/app". A change counts once it is made new.',
     )
+    read_at_start: bool = Field(
+        False, description="What uses it reads the file itself when it starts, so that a restart applies a change."
+    )
     docker: Referring | None = Field(
         None, description="The Engine's socket, to see whether a change is applied: unix:///var/run/docker.sock."
     )
@@ -113,6 +116,11 @@ class FileSettings(Settings):
         if not all(map(KEY.fullmatch, rotate)):
             raise ValueError("names a key that can't be one")
         return rotate
+
+    @property
+    def renewed(self) -> str:
+        """What must be done to what uses it for a change to count: it is "made new", or "restarted"."""
+        return "restarted" if self.read_at_start else "made new"
 
     def is_secret(self, key: str, value: str = "") -> bool:
         """Whether a key's value is never shown: by its name, or because it looks like a secret."""

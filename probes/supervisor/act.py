@@ -58,10 +58,18 @@ from probes.supervisor.verdict import (
 )
 
 START: Final = Action(
-    "start", "start", Danger.REVERSIBLE, "Starts processes that do not run; those that do are left alone."
+    "start",
+    "start",
+    Danger.REVERSIBLE,
+    "Starts processes that do not run; those that do are left alone.",
+    noun="process",
 )
 STOP: Final = Action(
-    "stop", "stop", Danger.DISRUPTIVE, "Stops processes; they stay down until somebody starts them again."
+    "stop",
+    "stop",
+    Danger.DISRUPTIVE,
+    "Stops processes; they stay down until somebody starts them again.",
+    noun="process",
 )
 RESTART: Final = Action(
     "restart",
@@ -69,6 +77,7 @@ RESTART: Final = Action(
     Danger.DISRUPTIVE,
     "Stops and starts processes one after the other; what does not run is only started.",
     rolling=True,
+    noun="process",
 )
 
 SCALE: Final = Action(
@@ -78,6 +87,7 @@ SCALE: Final = Action(
     "Makes so many processes of a service run: starts spare ones, or stops the last ones.",
     Number("processes", 1, 500),
     many=False,
+    noun="process",
 )
 
 _SENT: Final = 5.0

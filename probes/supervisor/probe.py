@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -155,7 +155,7 @@ class SupervisorProbe(Probe[SupervisorFacts]):
             return Sheet(f"last lines of {SafeText(subject, 60)}", tuple(past))
         return await super().look(name, subject)
 
-    async def follow(self, name: str, subject: str) -> AsyncIterator[SafeText]:
+    async def follow(self, name: str, subject: str) -> AsyncGenerator[SafeText, None]:
         """A process's log, or those of a service's processes together, each line with its process's name."""
         if name not in ("logs", "errors"):
             raise ProbeError(Cause.MISSING, f"supervisor cannot follow {name}")

@@ -50,15 +50,22 @@ from probes.systemd.reach import Reach, Road
 from probes.systemd.verdict import LIMIT, Sight, called, is_down, is_up, known, same
 
 START: Final = Action(
-    "start", "start", Danger.REVERSIBLE, "Starts units that do not run; those that do are left alone."
+    "start",
+    "start",
+    Danger.REVERSIBLE,
+    "Starts units that do not run; those that do are left alone.",
+    noun="unit",
 )
-STOP: Final = Action("stop", "stop", Danger.DISRUPTIVE, "Stops units; they stay down until something starts them.")
+STOP: Final = Action(
+    "stop", "stop", Danger.DISRUPTIVE, "Stops units; they stay down until something starts them.", noun="unit"
+)
 RESTART: Final = Action(
     "restart",
     "restart",
     Danger.DISRUPTIVE,
     "Stops and starts units one after the other; one that does not run is only started.",
     rolling=True,
+    noun="unit",
 )
 
 _SORTS: Final = ("service", "timer", "socket", "path")

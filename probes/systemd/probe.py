@@ -9,7 +9,7 @@ import asyncio
 import os
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Final
@@ -187,7 +187,7 @@ class SystemdProbe(Probe[SystemdFacts]):
             return Sheet(f"log of {subject}", tuple(map(journal.entry, ran_logs.out.splitlines())))
         return await super().look(name, subject)
 
-    async def follow(self, name: str, subject: str) -> AsyncIterator[SafeText]:
+    async def follow(self, name: str, subject: str) -> AsyncGenerator[SafeText, None]:
         """The unit's journal as it grows."""
         if name != "logs":
             raise ProbeError(Cause.MISSING, f"systemd cannot follow {name}")

@@ -6,7 +6,8 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from systems.cloud.account import REGION, arn, new_id, now
@@ -16,6 +17,8 @@ GROWS: Final = 3.0
 """Seconds until more storage is there."""
 TAKES: Final = 3.0
 """Seconds a snapshot, a restore or a reboot takes."""
+_PORTION: Final = 1 << 20
+"""Bytes of a log file that one call gives."""
 
 
 @dataclass
@@ -44,10 +47,14 @@ class Snapshot:
 class Databases:
     """rds."""
 
-    def __init__(self, instance: Instance, reboot: Callable[[], Awaitable[None]] | None = None) -> None:
-        """`reboot`: what a reboot of the instance is in this world; None: told, and the engine goes on."""
+    def __init__(
+        self, instance: Instance, reboot: Callable[[], Awaitable[None]] | None = None, log: Path | None = None
+    ) -> None:
+        """`reboot`: what a reboot of the instance is in this world; None: told, and the engine goes on. `log`: what
+        its engine writes; None: no log file is kept."""
         self.instance = instance
         self._reboot = reboot
+        self._log = log
         self.instances = {instance.name: instance}
         self.snapshots: dict[str, Snapshot] = {}
         self._events: list[tuple[datetime, str, str]] = []
@@ -100,6 +107,34 @@ class Databases:
             if name in (None, source) and (since is None or at >= since)
         ]
         return {"Events": found}
+
+    def describe_db_log_files(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """The file its engine writes, under the name RDS would give it."""
+        written = self._written(asked)
+        if written is None:
+            return {"DescribeDBLogFiles": []}
+        at, size = written
+        name = f"error/postgresql.log.{datetime.fromtimestamp(at, UTC):%Y-%m-%d-%H}"
+        return {"DescribeDBLogFiles": [{"LogFileName": name, "LastWritten": int(at * 1000), "Size": size}]}
+
+    def download_db_log_file_portion(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """The newest lines of it."""
+        if self._log is None or self._written(asked) is None:
+            raise Refusal("DBLogFileNotFoundFault", f"DBLog File: {asked['LogFileName']}, is not found", 404)
+        with self._log.open("rb") as file:
+            file.seek(max(0, self._log.stat().st_size - _PORTION))
+            text = file.read(_PORTION).decode("utf-8", "replace")
+        lines = ["".join(one if one.isprintable() or one == "\t" else "?" for one in row) for row in text.split("\n")]
+        newest = lines[-int(asked.get("NumberOfLines", 1000)) - 1 :]
+        return {"LogFileData": "\n".join(newest), "AdditionalDataPending": False}
+
+    def _written(self, asked: Mapping[str, Any]) -> tuple[float, int] | None:
+        """(seconds since 1970, bytes) of the log file of an instance; None: it has none."""
+        self._one(asked["DBInstanceIdentifier"])
+        if self._log is None or not self._log.is_file():
+            return None
+        told = self._log.stat()
+        return told.st_mtime, told.st_size
 
     def list_tags_for_resource(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """There are none."""

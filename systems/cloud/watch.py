@@ -187,7 +187,7 @@ class Watch:
         return {"logStreams": rows[: asked.get("limit", 50)]}
 
     def filter_log_events(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Lines between two times that hold the words of the pattern."""
+        """Lines between two times that hold the words of the pattern, a page of them."""
         start, end = asked.get("startTime", 0), asked.get("endTime", 1 << 62)
         words = [word.strip('"') for word in asked.get("filterPattern", "").split() if not word.startswith("{")]
         streams, prefix = asked.get("logStreamNames"), asked.get("logStreamNamePrefix", "")
@@ -201,7 +201,9 @@ class Watch:
             and (stream in streams if streams else stream.startswith(prefix))
             and all(word in line for word in words)
         ]  # fmt: skip
-        return {"events": found[: asked.get("limit", 10_000)]}
+        first, most = int(asked.get("nextToken", 0)), asked.get("limit", 10_000)
+        more = {"nextToken": str(first + most)} if first + most < len(found) else {}
+        return {"events": found[first : first + most], **more}
 
     def put_retention_policy(self, asked: Mapping[str, Any]) -> None:
         """For how long lines are kept, told and no more."""

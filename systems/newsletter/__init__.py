@@ -9,6 +9,7 @@ from systems.stage import Fault
 
 PORTS = ("postgres", "redis", "web")
 SECRETS = ("OPSROOM_DEMO_PG_PASSWORD", "OPSROOM_DEMO_APP_PASSWORD")
+FILES = ("profile.toml", "RUNBOOK.md", ".env")
 
 FAULTS = (
     Fault("dead-worker", "dead workers", "every worker is killed; start one, or heal it here"),
@@ -46,6 +47,11 @@ FAULTS = (
     ),
     Fault("dead-rows", "dead rows", "an import leaves more dead rows than living ones; vacuum, or heal it here"),
     Fault("busy-application", "busy application", "newsletter-app computes without end; restart it, or heal it here"),
+    Fault(
+        "bad-release",
+        "bad release",
+        "a new release fails a third of the pages; set RELEASE back and restart newsletter-app, or heal it here",
+    ),
 )
 
 SCRIPT = (
@@ -62,6 +68,7 @@ SCRIPT = (
     (380, "lost-storage"),
     (420, "database-down"),
     (460, "redis-down"),
+    (500, "bad-release"),
 )
 """Seconds after the application is healthy, and the fault that then comes by itself."""
 

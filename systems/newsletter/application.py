@@ -17,11 +17,9 @@ from typing import Any, Final
 import psycopg
 import redis.asyncio
 
-from systems.newsletter.place import Place
+from systems.newsletter.place import FLAWED, RELEASES, Place
 from systems.programs import end_with_manager, log
 from systems.web import METRICS, Answer, Asked, serve, told
-
-VERSION: Final = "2.7.1"
 
 LEAK_STEP: Final = 6 * 1024 * 1024
 """Bytes that the leak takes at once."""
@@ -41,6 +39,9 @@ TOLD: Final = 50
 KEPT: Final = 60
 """Seconds the cache keeps a campaign."""
 
+FAILS: Final = 3
+"""Every so many pages there is one that the flawed release fails."""
+
 UNHAPPY = (OSError, TimeoutError, psycopg.Error, redis.RedisError)
 """What a neighbour's trouble raises."""
 
@@ -48,8 +49,9 @@ UNHAPPY = (OSError, TimeoutError, psycopg.Error, redis.RedisError)
 class Application:
     """Answers requests; holds one connection to each neighbour."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, release: str) -> None:
         self.place = place
+        self.release = release
         self.began = time.monotonic()
         self.cache = redis.asyncio.Redis.from_url(place.queue_url, socket_timeout=2, socket_connect_timeout=2)
         self.database: psycopg.AsyncConnection[Any] | None = None
@@ -58,6 +60,8 @@ class Application:
         self.served: dict[int, int] = {}
         """Requests answered, by status."""
         self.misses = 0
+        self.pages = 0
+        """Pages that somebody has asked for."""
         self.key = place.keys("storage")[0]
         self.toiling: threading.Thread | None = None
         for fault in ("cache-misses", "memory-leak", "busy-application"):
@@ -117,7 +121,7 @@ class Application:
             "status": "healthy" if well else "unhealthy",
             "timestamp": datetime.now(UTC).isoformat(),
             "uptime": round(time.monotonic() - self.began, 1),
-            "version": VERSION,
+            "version": self.release,
             "environment": "demo",
             "checks": checks,
         }
@@ -177,9 +181,9 @@ class Application:
         try:
             async with asyncio.timeout(5):
                 answer = await self._route(asked.path)
-        except (*UNHAPPY, ValueError) as error:
+        except (*UNHAPPY, ValueError, KeyError) as error:
             answer = told({"error": type(error).__name__}, 500)
-            log("ERROR", f"{type(error).__name__} while answering a request")
+            log("ERROR", f"{type(error).__name__} while answering a request, release {self.release}")
         self.served[answer.status] = self.served.get(answer.status, 0) + 1
         if (answered := sum(self.served.values())) % TOLD == 0:
             log("INFO", f"{answered} requests answered, {self.misses} campaigns were not in the cache")
@@ -191,17 +195,28 @@ class Application:
         if path == "/metrics":
             return Answer(200, self.metrics(), METRICS)
         if path == "/api/campaigns":
-            return told(await self.campaigns(range(1, 41)))
+            return self._page(await self.campaigns(range(1, 41)))
         if path.startswith("/api/campaigns/"):
-            return told(await self.campaigns([int(path.rpartition("/")[2])]))
+            return self._page(await self.campaigns([int(path.rpartition("/")[2])]))
         return told({"error": "not found"}, 404)
+
+    def _page(self, campaigns: list[Any]) -> Answer:
+        """What a visitor gets. The flawed release looks for what not every campaign has."""
+        self.pages += 1
+        if self.release == FLAWED and self.pages % FAILS == 0:
+            raise KeyError("archived_at")
+        return told(campaigns)
 
 
 async def main(place: Place) -> None:
     """Serve until ended."""
-    application = Application(place)
+    if (release := place.wanted) not in RELEASES:
+        log("ERROR", f"there is no release {release!r} on this machine, only {', '.join(RELEASES)}")
+        sys.exit(1)
+    application = Application(place, release)
     server = await serve(place.web, application.answer)
-    log("INFO", f"newsletter-app {VERSION} listening on port {place.web}")
+    place.started.write_text(release, encoding="utf-8")
+    log("INFO", f"newsletter-app {release} listening on port {place.web}")
     async with asyncio.TaskGroup() as group:
         group.create_task(application.leak())
         group.create_task(application.toil())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import xmlrpc.client
 from typing import Any, Final
 
 import psycopg
 
-from systems.faults import Acts, killed, outlived, watch
-from systems.newsletter.place import Place, let_in, new_key
+from systems import control
+from systems.faults import Acts, as_long_as, killed, outlived, watch
+from systems.newsletter.place import FLAWED, SOUND, Place, let_in, new_key
 from systems.newsletter.world import RUNNING
 
 POOL: Final = 4
@@ -56,6 +58,7 @@ class Faults:
             "runaway-query": self.runaway,
             "blocked-sessions": self.blocked,
             "dead-rows": self.dead_rows,
+            "bad-release": self.released,
             **{name: lambda how=how: killed(self.place, *how) for name, how in KILLED.items()},  # type: ignore[misc]
             **{name: lambda how=how: self.replaced(*how) for name, how in REPLACED.items()},  # type: ignore[misc]
         }
@@ -142,6 +145,21 @@ class Faults:
             await outlived(self.place, group)
         finally:
             let_in(self.place.folder, name, new, *before)
+
+    async def released(self) -> None:
+        """The flawed release is deployed; over when another one was set, and the application was started with it."""
+        try:
+            await self._deploy(FLAWED)
+            await as_long_as(lambda: self.place.wanted == FLAWED or self.place.runs(FLAWED))
+        except asyncio.CancelledError:
+            await self._deploy(SOUND)
+            raise
+
+    async def _deploy(self, release: str) -> None:
+        self.place.deploy(release)
+        for method in ("stopProcess", "startProcess"):
+            with contextlib.suppress(xmlrpc.client.Fault):  # it is down already, or somebody else has started it
+                await asyncio.to_thread(control.call, self.place.folder, method, "newsletter-app")
 
 
 def _drop(connection: psycopg.AsyncConnection[Any]) -> None:

@@ -47,7 +47,7 @@ class Region:
         self.cluster = Cluster(CLUSTER, self._begin)
         self.targets = Targets("social-analytics-alb", "social-analytics-backend", "/health/ready", 8000)
         self.watch = Watch()
-        self.databases = Databases(Instance(DATABASE, place.postgres, 100))
+        self.databases = Databases(Instance(DATABASE, place.postgres, 100), log=place.folder / "log" / "postgres.log")
         for days in range(7):
             self.databases.keep(f"rds:{DATABASE}-{days}", timedelta(days=days, hours=8))
         self.databases.keep("manual-snapshot-before-deploy", timedelta(hours=9), "manual")

@@ -50,6 +50,17 @@ FAULTS = (
         "rate limits",
         "WhatsApp takes five messages at a time; set WORKER_CONCURRENCY to 2 and make the workers new, or stop one",
     ),
+    Fault("hung-api", "hung API", "the API takes requests and answers none; start new tasks"),
+    Fault(
+        "data-leak",
+        "data leak",
+        "somebody copies the numbers of all recipients; gather the evidence, then end the session",
+    ),
+    Fault(
+        "clean-up",
+        "clean-up",
+        "a script meant for another place ended everything; the database first, then the API, then the workers",
+    ),
 )
 
 SCRIPT = (
@@ -63,6 +74,9 @@ SCRIPT = (
     (330, "revoked-token"),
     (380, "full-cache"),
     (420, "rate-limits"),
+    (460, "hung-api"),
+    (500, "data-leak"),
+    (550, "clean-up"),
 )
 """Seconds after the API is healthy, and the fault that then comes by itself."""
 

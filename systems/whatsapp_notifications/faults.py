@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
@@ -45,6 +46,9 @@ _CAMPAIGN: Final = (
     " SELECT %s, '+49160' || lpad(n::text, 7, '0'), %s FROM generate_series(1, %s) n RETURNING id, recipient_phone"
 )
 
+_COPY: Final = b"SELECT recipient_phone, pg_sleep(0.2) FROM notifications"
+"""Takes an hour, as a large table would."""
+
 
 class Faults:
     """Starts what is asked for; each ends by its remedy, or by being healed."""
@@ -69,6 +73,9 @@ class Faults:
             "leaked-key": self.stolen,
             "full-cache": self.full,
             "rate-limits": self.limited,
+            "hung-api": self.silent,
+            "data-leak": self.leaked,
+            "clean-up": self.cleaned,
         }
         await watch(self._place, acts, (psycopg.Error, OSError, RedisError))
 
@@ -121,20 +128,15 @@ class Faults:
         await as_long_as(lambda: queue.counts()[0] > _CALM)
 
     async def hung(self) -> None:
-        """Every worker that runs now does nothing any more, and answers nobody."""
-        await as_long_as(lambda: not self._pids())
-        hit = self._pids()
-        for pid in hit:
-            os.kill(pid, signal.SIGSTOP)
-        try:
-            await as_long_as(lambda: hit & self._pids())
-        finally:
-            for pid in hit & self._pids():
-                os.kill(pid, signal.SIGCONT)
+        """Every worker that runs now does nothing any more."""
+        await _hung(lambda: self._tasks("worker") | {one.pid for one in self._region.containers()})
 
-    def _pids(self) -> set[int]:
-        there = [one.pid for one in self._region.bodies("worker")]
-        return {pid for pid in there if pid is not None} | {one.pid for one in self._region.containers()}
+    async def silent(self) -> None:
+        """Every task of the API that runs now takes requests and answers none."""
+        await _hung(lambda: self._tasks("api"))
+
+    def _tasks(self, service: str) -> set[int]:
+        return {one.pid for one in self._region.bodies(service) if one.pid is not None}
 
     async def paused(self) -> None:
         """A template is refused until its messages are dead letters; from then on it would be taken."""
@@ -166,6 +168,29 @@ class Faults:
         except asyncio.CancelledError:
             await asyncio.to_thread(start_database, self._place)
             raise
+
+    async def cleaned(self) -> None:
+        """A script meant for another place ends the API, the workers and the database; over when all three are back."""
+        service = self._region.service("api")
+        wanted, workers = service.desired, self._region.containers()
+        service.desired = 0
+        await asyncio.gather(asyncio.to_thread(stop_database, self._place), *(one.stop(1.0) for one in workers))
+        try:
+            while not (service.desired and self._region.containers() and await is_up(self._place)):
+                await asyncio.sleep(_LOOK)
+        except asyncio.CancelledError:
+            service.desired = service.desired or wanted
+            await asyncio.to_thread(start_database, self._place)
+            await asyncio.gather(*(one.start() for one in workers))
+            raise
+
+    async def leaked(self) -> None:
+        """Somebody copies the numbers of all recipients, until his session is ended."""
+        session = await self._session("export")
+        try:
+            await session.execute(_COPY)
+        finally:
+            session.pgconn.finish()
 
     async def stolen(self) -> None:
         """Somebody sends with the shop's key, until it is accepted no more."""
@@ -229,3 +254,16 @@ class Faults:
     async def _session(self, application: str) -> psycopg.AsyncConnection[Any]:
         keywords: Any = self._place.database(application)
         return await psycopg.AsyncConnection.connect(autocommit=True, **keywords)
+
+
+async def _hung(running: Callable[[], set[int]]) -> None:
+    """Those that run now are stopped where they are, until none of them is left; healing lets them go on."""
+    await as_long_as(lambda: not running())
+    hit = running()
+    for pid in hit:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        await as_long_as(lambda: hit & running())
+    finally:
+        for pid in hit & running():
+            os.kill(pid, signal.SIGCONT)

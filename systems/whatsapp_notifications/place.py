@@ -45,11 +45,6 @@ class Place(Ground):
         return f"redis://127.0.0.1:{self.redis}/0"
 
     @property
-    def file(self) -> Path:
-        """Settings of the API and the workers; Compose reads it too."""
-        return self.folder / ".env"
-
-    @property
     def compose(self) -> Path:
         """The file of the workers' project."""
         return self.folder / "compose.yaml"
@@ -63,12 +58,6 @@ class Place(Ground):
     def apis(self) -> Path:
         """Folder with a file for each API that listens, named after its port."""
         return self.folder / "apis"
-
-    def settings(self) -> dict[str, str]:
-        """The file as it is now."""
-        lines = self.file.read_text(encoding="utf-8").splitlines()
-        pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
-        return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def pool_size() -> int:

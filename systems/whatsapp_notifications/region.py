@@ -56,7 +56,9 @@ class Region:
         self.queue = Queue(QUEUE, visibility=8, dead=DEAD, most=MOST)
         self.dead = Queue(DEAD, retention=14 * 86400)
         self.queues = Queues([self.queue, self.dead], place.cloud, self.watch)
-        self.databases = Databases(Instance(DATABASE, place.postgres, 100), self._reboot)
+        self.databases = Databases(
+            Instance(DATABASE, place.postgres, 100), self._reboot, place.folder / "log" / "postgres.log"
+        )
         for days in range(7):
             self.databases.keep(f"rds:{DATABASE}-{days}", timedelta(days=days, hours=8))
         self.databases.keep("backup-before-migration", timedelta(hours=9), "manual")

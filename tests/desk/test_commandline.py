@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.commandline import LONGEST, parse
+from desk.commandline import LONGEST, parse, recognised
+from probes.base import CommandLine, Recognised, Request
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,35 @@ def test_what_is_not_known_before_it_runs_is_no_command(text: str) -> None:
     assert parse(text) == []
 
 
+class Restarts:
+    """Takes every `restart NAME` for one of its own."""
+
+    def recognise(self, line: CommandLine) -> Recognised | None:
+        return Recognised(Request("restart", line.words[1:])) if line.program == "restart" else None
+
+
+@pytest.mark.parametrize(
+    "text", ["restart a", "restart a b", "restart a; restart b", "restart a &&\n  restart b # both"]
+)
+def test_a_text_of_which_all_is_known_means_what_its_commands_mean(text: str) -> None:
+    found = recognised(text, cast(Any, Restarts()))
+    assert found is not None
+    assert found.request.subjects in (("a",), ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "restart a; kill $PID", "restart a && rm -rf $DIR", "restart a | kill $PID", "restart a || restart b",
+        "[[ -f x ]] && restart a", "if true; then restart a; fi", "for x in a b; do restart a; done", "! restart a",
+        "NAME=$(restart a)", "f() { restart a; }", "restart a; PATH=/tmp", "(restart a) < more", "unset X; restart a",
+        "case a in b) restart a;; esac", "export X=1; restart a", "while restart a; do restart b; done",
+    ],
+)  # fmt: skip
+def test_a_text_of_which_a_part_is_not_known_means_nothing(text: str) -> None:
+    assert recognised(text, cast(Any, Restarts())) is None
+
+
 def test_a_chain_is_one_command_after_the_other() -> None:
     assert [one.words for one in parse("a 1 && b 2; c 3 || d 4\ne 5")] == [
         ("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("e", "5"),
@@ -70,6 +101,19 @@ def test_a_here_document_is_its_input() -> None:
     assert "SELECT 1;" in line.stdin
     (line,) = parse("psql app <<< 'SELECT 2'")
     assert line.stdin == "SELECT 2"
+
+
+@pytest.mark.parametrize(
+    ("text", "reads"),
+    [
+        ("psql shop < dump.sql", "dump.sql"),
+        ("bin/load 2>errors.txt < ü.csv | tee out", "ü.csv"),
+        ("bin/load > out", ""),
+        ("bin/load <<< text", ""),
+    ],
+)
+def test_the_file_that_a_command_reads_is_told(text: str, reads: str) -> None:
+    assert parse(text)[0].reads == reads
 
 
 def test_assignments_and_wrappers_are_kept_apart_from_the_command() -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from desk.actor import who
@@ -65,6 +65,9 @@ START = datetime(2026, 3, 1, 3, 12, 41, tzinfo=UTC)
 )  # fmt: skip
 def test_how_it_stands_is_said_in_words(standing: Standing, brief: str, words: str) -> None:
     assert (standing.brief(143.9), standing.words(143.9)) == (brief, words)
+    head, colon, why = brief.partition(":")
+    told = head.replace("43 s", "43 s (E)") + colon + why + " (E)" * ("LOST" not in brief)
+    assert standing.brief(143.9, "E") == (told if brief else ""), "the key to all of it stands before what may be cut"
 
 
 def test_what_others_say_of_themselves_is_safe_short_and_never_ourselves() -> None:
@@ -320,6 +323,27 @@ def test_a_record_dated_centuries_ahead_counts_from_when_the_store_got_it_and_sa
     for honest in (START - timedelta(days=400), kept + timedelta(hours=20)):
         late = Record("4", honest, What.RELEASED, "case", "ada", "a clock that differs a little, or news that waited")
         assert arrived(late) == late
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(st.characters(exclude_categories=[])),
+        lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=4), inside, max_size=3),
+        max_leaves=8,
+    ),
+    st.sampled_from(["at", "note", "alert", "silence", "more"]),
+    st.sampled_from(["at", "until", "note"]),
+)
+@example("\ud800", "note", "at")
+def test_nothing_in_a_record_that_is_dated_ahead_keeps_it_from_lying_in_a_file(
+    odd: object, field: str, part: str
+) -> None:
+    far = "2500-03-01T00:00:00+00:00"
+    for body in ({"at": far, field: odd}, {"at": far, "alert": {"at": far, part: odd}, "silence": {part: odd}}):
+        row = Carried("1", 16_730_000_000_000, "", json.dumps(body), kept=1_772_330_000_000)
+        found = believed(row)
+        assert isinstance(json.loads(found.body.encode("utf-8")), dict)
+        assert found.at == row.kept
 
 
 # the profile

@@ -155,6 +155,8 @@ def test_what_a_line_leaves_open_is_said(line: str, says: str) -> None:
         "curl -X POST http://am.example:9093/api/v2/alerts -d '[]'",
         "curl -X POST http://am.example:9093/-/reload",
         "wget http://am.example:9093/api/v2/silences",
+        "curl http://am.example：9093/api/v2/silences -d '{}'",
+        "curl http://[::1/api/v2/silences -d '{}'",
     ],
 )
 def test_what_is_not_certain_means_nothing(line: str) -> None:

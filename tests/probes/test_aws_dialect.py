@@ -710,3 +710,24 @@ def test_the_acts_that_are_tried_are_all_of_those_whose_line_is_one_command() ->
     piped = {"sqs": {"cancel-move"}, "secrets": {"set"}}
     for kind, actuator in HANDS.items():
         assert {action.name for action in actuator.actions} == tried[kind] | piped.get(kind, set())
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ("""--secret-string '{"user": "app", "password": "<value>"}'""", ("app", "<value>")),
+        ("--secret-string <value>", ("<value>",)),
+        ("""--secret-string '{"<key>": 5, "list": ["<value>"]}'""", ()),
+        ("""--secret-string '{"port": <port>}'""", ()),
+        ("""--secret-string "{\\"password\\": \\"$NEW\\"}\"""", ()),
+        ("--secret-string file://new.json", ()),
+        ("--secret-string x --generate-cli-skeleton", ()),
+        ("--secret-binary x", ()),
+    ],
+)
+def test_the_new_values_of_a_secret_are_asked_for_by_its_act(options: str, asked: tuple[str, ...]) -> None:
+    """What it would not ask for is still filled in: a key, a number, a variable."""
+    words = shlex.split(f"aws secretsmanager put-secret-value --secret-id shop/db {options}")
+    found = understand(CommandLine(tuple(words)))
+    assert isinstance(found, Meaning)
+    assert found.asked == asked

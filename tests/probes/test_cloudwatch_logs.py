@@ -149,7 +149,7 @@ async def test_what_is_written_is_followed_each_line_once(cloud: Cloud) -> None:
     write(cloud, "/ecs/api", "before", seconds_ago=20)
     probe = logs_of(cloud.port)
     seen: list[str] = []
-    async with asyncio.timeout(30), aclosing(probe.follow("follow", "/ecs/api")) as lines:  # type: ignore[type-var]
+    async with asyncio.timeout(30), aclosing(probe.follow("follow", "/ecs/api")) as lines:
         async for line in lines:
             seen.append(str(line).partition("  ")[2])
             if len(seen) < 5:
@@ -352,7 +352,7 @@ async def test_a_throttle_while_following_is_said_and_nothing_is_lost(fake: Fake
     logged.write(now - timedelta(seconds=5), "first")
     probe = at_fake(fake)
     seen: list[str] = []
-    async with asyncio.timeout(30), aclosing(probe.follow("follow", "/g")) as lines:  # type: ignore[type-var]
+    async with asyncio.timeout(30), aclosing(probe.follow("follow", "/g")) as lines:
         async for line in lines:
             seen.append(str(line))
             if "first" in seen[-1]:
@@ -372,7 +372,7 @@ async def test_following_leaves_out_what_it_can_not_keep_up_with_and_says_so(fak
     for number in range(200):
         logged.write(clock.wall - timedelta(seconds=30) + timedelta(milliseconds=number), f"line {number}")
     probe = at_fake(fake, clock)
-    async with asyncio.timeout(30), aclosing(probe.follow("follow", "/g")) as lines:  # type: ignore[type-var]
+    async with asyncio.timeout(30), aclosing(probe.follow("follow", "/g")) as lines:
         async for line in lines:
             if "line 9" in str(line):
                 clock.wall += timedelta(seconds=120)

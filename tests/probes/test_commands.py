@@ -207,6 +207,8 @@ def test_a_line_is_known_only_to_the_letter() -> None:
     made = settings(
         migrate={"argv": ["docker", "compose", "exec", "-T", "app", "npx", "prisma", "migrate", "deploy"]},
         prune={"argv": ["sudo", "-n", "docker", "prune"]},
+        load={"argv": ["env", "STAGE=live", "bin/load"]},
+        slow={"argv": ["timeout", "--signal=KILL", "5", "bin/slow"]},
         status={"argv": ["npx", "prisma", "migrate", "status"], "reads": True},
     )
     actuator = CommandsActuator(target(made), Context(NoSecrets()))
@@ -221,6 +223,10 @@ def test_a_line_is_known_only_to_the_letter() -> None:
     for other in (f"{line} --force", line.replace("deploy", "dev"), f"sudo {line}", f"{line} | tee x", "docker prune"):
         assert meant(other) == "", other
     assert meant("npx prisma migrate status") == "", "what only reads is a look"
+    assert meant("env STAGE=live bin/load") == "load"
+    assert meant("timeout --signal=KILL 5 bin/slow") == "slow"
+    for other in (f"DATABASE_URL=staging {line}", f"{line} < more.sql", "env STAGE=test bin/load", "bin/load"):
+        assert meant(other) == "", "it is given something else than the profile gives it"
 
 
 # What is known of some lines

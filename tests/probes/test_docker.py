@@ -8,7 +8,7 @@ import json
 import os
 import struct
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -730,7 +730,7 @@ async def test_a_log_is_taken_apart_and_followed(engine: FakeEngine, make: Make)
     probe = make()
     await probe.read()
     lines: list[str] = []
-    async with aclosing(cast("AsyncGenerator[SafeText, None]", probe.follow("logs", "web"))) as log:
+    async with aclosing(probe.follow("logs", "web")) as log:
         async for one in log:
             lines.append(str(one))
             if len(lines) == 3:
@@ -740,13 +740,30 @@ async def test_a_log_is_taken_apart_and_followed(engine: FakeEngine, make: Make)
     assert {"tail=100", "follow=1"} <= set(urlsplit(asked).query.split("&"))
 
 
+async def test_a_followed_log_whose_engine_fell_silent_says_that_its_connection_was_cut(
+    engine: FakeEngine, make: Make
+) -> None:
+    engine.rows = [row(1)]
+    engine.streams["logs"] = frame(1, b"2026-03-01T03:00:00Z hi\n")
+    probe = make()
+    await probe.read()
+    async with aclosing(probe.follow("logs", "web")) as log:
+        assert str(await anext(log)).endswith("hi")
+        waiting = asyncio.ensure_future(anext(log))
+        await asyncio.sleep(0)
+        probe.abort()  # as the poller does once a reading has had its time
+        with pytest.raises(ProbeError, match="was cut") as told:
+            await asyncio.wait_for(waiting, 30)
+    assert told.value.cause is Cause.CLOSED_EARLY
+
+
 async def test_replicas_are_followed_together_by_name(engine: FakeEngine, make: Make) -> None:
     engine.rows = [row(1), row(2)]
     engine.streams["logs"] = frame(1, b"2026-03-01T03:00:00Z hi\n")
     probe = make()
     await probe.read()
     seen: set[str] = set()
-    async with aclosing(cast("AsyncGenerator[SafeText, None]", probe.follow("logs", "web"))) as log:
+    async with aclosing(probe.follow("logs", "web")) as log:
         async for one in log:
             seen.add(str(one))
             if len(seen) == 2:
@@ -762,7 +779,7 @@ async def test_the_past_of_several_replicas_is_one_in_the_order_of_its_times(eng
     probe = make()
     await probe.read()
     seen: list[str] = []
-    async with aclosing(cast("AsyncGenerator[SafeText, None]", probe.follow("logs", "web"))) as log:
+    async with aclosing(probe.follow("logs", "web")) as log:
         async for one in log:
             seen.append(str(one))
             if len(seen) == 6:
@@ -1036,7 +1053,7 @@ async def test_a_real_log_is_followed_and_processes_are_listed(real: Real) -> No
     seen: set[str] = set()
     async with (
         asyncio.timeout(10),
-        aclosing(cast("AsyncGenerator[SafeText, None]", real.probe.follow("logs", "talker"))) as log,
+        aclosing(real.probe.follow("logs", "talker")) as log,
     ):
         async for one in log:
             seen.add(str(one).split("  ", 1)[1])

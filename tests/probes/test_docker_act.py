@@ -816,6 +816,10 @@ class Fake:
     started: dict[str, str] = field(default_factory=lambda: {ident(one): "2026-03-01T03:00:00Z" for one in (1, 2)})
     given: dict[str, Any] = field(default_factory=dict)
     """More of an inspection's configuration."""
+    host: dict[str, Any] = field(default_factory=dict)
+    """What a container may use."""
+    used: int | None = None
+    """Bytes that a container uses; None: that is not told."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -843,6 +847,8 @@ class Fake:
         if path == "/containers/json":
             return 200, [self._row(id) for id in self.started]
         id = path.split("/")[2]
+        if path.endswith("/stats"):
+            return 200, {} if self.used is None else {"memory_stats": {"usage": self.used, "stats": {}}}
         return (200, self._inspection(id)) if id in self.started else (404, {"message": "no such container"})
 
     def _row(self, id: str) -> dict[str, Any]:
@@ -853,7 +859,7 @@ class Fake:
         row = self._row(id)
         state = {"Status": "running", "StartedAt": self.started[id], "ExitCode": 0}
         config = {"Labels": row["Labels"], "Env": [f"PASSWORD={CANARY}"]} | self.given
-        return {"Id": id, "Name": row["Names"][0], "State": state, "Config": config, "HostConfig": {}}
+        return {"Id": id, "Name": row["Names"][0], "State": state, "Config": config, "HostConfig": self.host}
 
 
 @pytest.fixture
@@ -1121,6 +1127,46 @@ async def test_a_container_whose_limits_or_run_are_others_by_now_is_not_touched(
     assert stage.posts == 0
 
 
+async def test_limits_of_which_nobody_knows_whether_they_were_set_may_still_come(fake: Fake) -> None:
+    actuator = acting_on(fake.url)
+    plan = await actuator.plan(Request("limit", (ident(1),), word="cpus=1"))
+    lost = Outcome(Result.UNKNOWN, plan.place)
+    verdict = await actuator.verify(plan, plan.subjects[0], lost, 5.0)
+    assert verdict.truth is Truth.PENDING
+    assert "it may still come, 5 of 20 s" in str(verdict.words)
+    assert (await actuator.verify(plan, plan.subjects[0], lost, LATER)).truth is Truth.REFUTED
+    fake.host = {"NanoCpus": 10**9}
+    assert (await actuator.verify(plan, plan.subjects[0], lost, LATER)).truth is Truth.CONFIRMED
+    await actuator.close()
+
+
+async def test_a_container_that_has_grown_beyond_its_new_limit_meanwhile_is_not_killed_by_it(fake: Fake) -> None:
+    fake.used = 32 << 20
+    actuator = acting_on(fake.url)
+    plan = await actuator.plan(Request("limit", (ident(1),), word="memory=64m"))
+    assert plan.chosen
+    fake.used = 80 << 20
+    sent: list[str] = []
+    outcome = await carried_out(actuator, plan, plan.subjects[0], sent)
+    assert outcome.result is Result.REFUSED
+    assert "it uses 80 MiB now: with less it would be killed at once" in str(outcome.words)
+    assert (sent, fake.posted) == ([], [])
+    await actuator.close()
+
+
+async def test_memory_use_that_nobody_tells_is_said_where_memory_is_taken_away(fake: Fake) -> None:
+    actuator = acting_on(fake.url)
+    told = "how much it uses now is not told: with less than that it would be killed at once"
+    plan = await actuator.plan(Request("limit", (ident(1),), word="memory=64m"))
+    assert told in words(plan.notes)
+    plan = await actuator.plan(Request("limit", (ident(1),), word="cpus=1"))
+    assert told not in words(plan.notes)
+    fake.used = 32 << 20
+    plan = await actuator.plan(Request("limit", (ident(1),), word="memory=64m"))
+    assert told not in words(plan.notes)
+    await actuator.close()
+
+
 def test_less_memory_than_is_used_and_a_processor_that_is_limited_otherwise_are_refused() -> None:
     host = {"MemTotal": 8 << 30, "NCPU": 2}
     now = Limits(64 << 20, 128 << 20)
@@ -1130,7 +1176,7 @@ def test_less_memory_than_is_used_and_a_processor_that_is_limited_otherwise_are_
     assert "cpu_quota" in refused(wanted("cpus=1"), Limits(quota=True), None, host)
     assert wanted("memory=1g").body(Limits()) == {"Memory": 1 << 30, "MemorySwap": 2 << 30}
     assert wanted("memory=1g").body(Limits(64 << 20, -1)) == {"Memory": 1 << 30, "MemorySwap": -1}
-    for word in ("memory=1m", "cpus=0", "memory", ""):
+    for word in ("memory=1m", "cpus=0", "memory", "", "memory=64mcpus=1"):
         with pytest.raises(ProbeError):
             wanted(word)
 

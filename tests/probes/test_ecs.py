@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -433,10 +433,64 @@ async def test_the_log_of_a_service_is_followed_each_line_once(ecs: FakeEcs, clo
             got = [str(await anext(stream)) for _ in range(3)]
             lines.append({"eventId": "9", "timestamp": now, "message": "late \x1b[2J"})
             got.append(str(await asyncio.wait_for(anext(stream), 10)))
-            await stream.aclose()  # type: ignore[attr-defined]
-    assert [one.split(" ", 1)[1] for one in got] == ["line 0", "line 1", "line 2", "late ^[[2J"]
+            await stream.aclose()
+    assert [one.split("  ", 1)[1] for one in got] == ["line 0", "line 1", "line 2", "late ^[[2J"]
     (_, asked), *_ = [one for one in ecs.aws.asked if one[0] == "FilterLogEvents"]
     assert (asked["logGroupName"], asked["logStreamNamePrefix"]) == ("/ecs/api", "api/api/")
+
+
+async def test_the_log_of_a_busy_service_begins_with_its_newest_lines_and_goes_on(ecs: FakeEcs, clock: Clock) -> None:
+    ecs.put(row())
+    ecs.define("api:41")
+    now = int(NOW.timestamp() * 1000)
+    rows = [{"eventId": str(n), "timestamp": now - 600_000 + 20 * n, "message": f"line {n}"} for n in range(30_000)]
+
+    def page(asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:  # fifty lines a second, 500 of them on a page
+        found = [one for one in rows if asked["startTime"] <= one["timestamp"] <= asked.get("endTime", now * 2)]
+        first = int(asked.get("nextToken", 0))
+        more = {"nextToken": str(first + 500)} if first + 500 < len(found) else {}
+        return 200, {"events": found[first : first + 500], **more}
+
+    ecs.aws.answers["FilterLogEvents"] = page
+    async with probing(ecs.aws.url, clock) as probe:
+        sheet = await probe.look("logs", "api")
+        assert [str(sheet.lines[-1])[-10:], len(sheet.lines)] == ["line 29999", 100]
+        with monkey_every():
+            stream = probe.follow("logs", "api")
+            got: list[str] = []
+            async with asyncio.timeout(60):
+                while not got or not got[-1].endswith("line 29999"):
+                    got.append(str(await anext(stream)).split("  ", 1)[1])
+                rows += [{"eventId": f"new {n}", "timestamp": now, "message": f"new {n}"} for n in range(3)]
+                news = [str(await anext(stream)).split("  ", 1)[1] for _ in range(3)]
+                await stream.aclose()
+    assert got == [f"line {30_000 - len(got) + n}" for n in range(len(got))]  # no hole, and nothing twice
+    assert news == ["new 0", "new 1", "new 2"]
+
+
+async def test_a_log_that_gives_no_answer_for_a_while_is_said_once_and_goes_on(ecs: FakeEcs, clock: Clock) -> None:
+    ecs.put(row())
+    ecs.define("api:41")
+    ecs.aws.answers["FilterLogEvents"] = lambda asked: (200, {"events": []})
+    now = int(NOW.timestamp() * 1000)
+    async with probing(ecs.aws.url, clock) as probe:
+        with monkey_every():
+            stream = probe.follow("logs", "api")
+            async with asyncio.timeout(60):
+                said = [str(await anext(stream))]
+                ecs.aws.says("FilterLogEvents", "ServiceUnavailableException", 503)
+                said.append(str(await anext(stream)))
+                asked = ecs.aws.count("FilterLogEvents")
+                going = asyncio.ensure_future(anext(stream))
+                while ecs.aws.count("FilterLogEvents") < asked + 3:
+                    await asyncio.sleep(0.01)
+                line = {"eventId": "1", "timestamp": now, "message": "back"}
+                ecs.aws.answers["FilterLogEvents"] = lambda asked: (200, {"events": [line]})
+                said.append(str(await going))
+                await stream.aclose()
+    assert said[0] == "(nothing in the last 10 minutes; waiting)"
+    assert "lines come late" in said[1]
+    assert said[2].endswith("  back")
 
 
 async def test_the_log_of_one_task_is_its_own_stream(ecs: FakeEcs, clock: Clock) -> None:

@@ -25,6 +25,8 @@ LOOKED_AT: Final = {
     "elasticloadbalancing:DescribeTargetHealth", "application-autoscaling:DescribeScalableTargets",
 }  # fmt: skip
 """What acting asks through modules that it shares with looking."""
+SHARED: Final = (FOLDER / "metrics.py", FOLDER / "cloudwatch_logs" / "events.py")
+"""What ECS reads figures and lines of logs with."""
 CHANGING: Final = {"ecs:UpdateService", "ecs:StopTask", "application-autoscaling:RegisterScalableTarget"}
 
 
@@ -58,7 +60,7 @@ def modules(kind: str, acting: bool) -> list[Path]:
 
 
 def test_looking_at_services_is_allowed_what_it_asks_for_and_no_more() -> None:
-    assert listed("ecs-read") == asked(*modules("ecs", acting=False), FOLDER / "metrics.py")
+    assert listed("ecs-read") == asked(*modules("ecs", acting=False), *SHARED)
 
 
 def test_looking_at_load_balancers_is_allowed_what_it_asks_for_and_no_more() -> None:

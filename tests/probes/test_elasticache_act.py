@@ -219,6 +219,7 @@ async def test_a_default_group_is_never_changed_and_says_what_to_do_instead(mini
     [
         ("allkeys-lru", "in-sync", Truth.CONFIRMED, "in force in sessions"),
         ("allkeys-lru", "pending-reboot", Truth.PENDING, "not in force yet: sessions pending-reboot"),
+        ("allkeys-lru", "", Truth.PENDING, "not in force yet: sessions does not tell"),
         ("volatile-lru", "in-sync", Truth.REFUTED, "AWS accepted it, but it says volatile-lru"),
     ],
 )
@@ -229,6 +230,14 @@ def test_a_policy_is_true_only_where_it_is_in_force(policy: str, state: str, tru
     found = verdict(there, "allkeys-lru", Outcome(Result.DONE, SafeText("")), 120.0)
     assert found.truth is truth
     assert words in str(found.words)
+
+
+def test_a_policy_of_which_nobody_knows_whether_it_was_set_may_still_come() -> None:
+    whose = Whose("1", SafeText("ops"), "eu-west-1")
+    there = ParameterGroup(whose, "s", "arn", "redis7", "volatile-lru", True, (), False)
+    lost = Outcome(Result.UNKNOWN, SafeText("no answer"))
+    assert verdict(there, "allkeys-lru", lost, 1.0).truth is Truth.PENDING
+    assert verdict(there, "allkeys-lru", lost, 120.0).truth is Truth.REFUTED
 
 
 @pytest.mark.engine

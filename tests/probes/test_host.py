@@ -35,6 +35,7 @@ from probes.host.kernel_log import parse_kills, read_log
 from probes.host.masking import masked
 from probes.host.processes import parse_stat
 from probes.host.system import parse_connections, parse_pressure, parse_times
+from tests.missing import missing
 
 CANARY = "hunter2-CANARY-x9"
 
@@ -667,7 +668,7 @@ asyncio.run(main())
 def test_a_truly_dead_file_system_does_not_hold_the_reading(tmp_path: Path) -> None:
     """A FUSE mount whose server never answers, in a mount namespace of its own: what a dead NFS server is like."""
     if os.geteuid() != 0 or not os.path.exists("/dev/fuse") or shutil.which("unshare") is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("a dead mount needs root, /dev/fuse and unshare")
+        missing("a dead mount needs root, /dev/fuse and unshare")
     mount = tmp_path / "dead"
     mount.mkdir()
     ran = subprocess.run(
@@ -839,7 +840,7 @@ async def test_without_linux_psutil_gives_what_it_can_and_gaps_name_the_rest(
 @pytest.fixture
 async def real(clock: Clock) -> AsyncIterator[HostProbe]:
     if sys.platform != "linux":
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("these kernel files are Linux's")
+        missing("these kernel files are Linux's")
     probe = probe_of(clock, processes=500)
     yield probe
     await probe.close()

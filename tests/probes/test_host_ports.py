@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.base import Context, Target
+from probes.base import Context, ProbeError, Target
 from probes.host import HostProbe, HostSettings
-from probes.host.listening import listening, parse_listeners
+from probes.host.listening import parse_listeners
 from tests.probes.rigs import TestSecrets
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these lists")
@@ -51,25 +51,30 @@ async def test_who_only_talks_does_not_listen() -> None:
 
 
 @LINUX
+async def test_lists_that_can_not_be_read_do_not_say_that_nobody_listens(tmp_path: Path) -> None:
+    with pytest.raises(ProbeError, match="who listens can't be read"):
+        await told(proc=str(tmp_path))
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "tcp").write_text("sl local\n")
+    assert await told(proc=str(tmp_path)) == ["who listens over udp can't be read"]
+    (tmp_path / "net" / "udp").write_text("sl local\n")
+    assert await told(proc=str(tmp_path)) == ["nobody listens"]
+
+
+@LINUX
 async def test_a_process_that_may_not_be_seen_is_somebodys(tmp_path: Path) -> None:
     (tmp_path / "net").mkdir()
     rows = ["sl local", "0: 7F00007F:0BB8 0:0 0A 0:0 00:0 0 33 0 77 1", "1: odd", "2: xx:0BB8 0:0 0A 0:0 0:0 0 0 0 78"]
     (tmp_path / "net" / "tcp").write_text("\n".join([*rows, "3: 0100007F:-001 0:0 0A 0:0 0:0 0 0 0 79"]))
+    (tmp_path / "net" / "udp").write_text("sl local\n")
     (tmp_path / "net" / "tcp6").write_text("sl local\n0: " + "0" * 32 + ":0050 0:0 0A 0:0 00:0 0 0 0 80\n")
     assert await told(proc=str(tmp_path)) == [
         "   80  tcp  ::                        uid 0: only root sees its process",
         " 3000  tcp  127.0.0.127               uid 33: only root sees its process",
     ]
-    for name in ("tcp", "tcp6"):
-        (tmp_path / "net" / name).unlink()
-    assert await told(proc=str(tmp_path)) == ["nobody listens"]
 
 
 @given(st.binary(max_size=300), st.sampled_from(["tcp", "udp"]))
 def test_no_list_breaks_the_reading(raw: bytes, over: str) -> None:
     for row in (raw, b"head\n 0: " + raw, b"head\n 0: 0100007F:0BB8 0:0 0A " + raw):
         assert all(0 <= one.port < 65536 for one in parse_listeners(row, over))
-
-
-def test_nothing_is_found_where_there_are_no_lists(tmp_path: Path) -> None:
-    assert listening(str(tmp_path / "nowhere")) == []

@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -235,6 +236,24 @@ async def test_words_that_no_program_can_be_given_are_told_and_nothing_runs(tmp_
     with pytest.raises(ProbeError, match="embedded null byte") as raised:
         await begin(["echo", "a\0b"], tmp_path / "one", within=20)
     assert raised.value.cause is Cause.LOCAL_PERM
+    assert not (tmp_path / "one").exists()
+
+
+@pytest.mark.parametrize("env", [{"TOKEN": "a\0b"}, {"A=B": "c"}], ids=["a value", "a name"])
+async def test_an_environment_that_no_program_can_be_given_is_told_and_leaves_nothing(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    with pytest.raises(ProbeError, match="no program can be given") as caught:
+        await begin(python("pass"), tmp_path / "one", within=20, env=env)
+    assert caught.value.cause is Cause.LOCAL_PERM
+    assert not (tmp_path / "one").exists(), "whoever looks later would take it for a run"
+
+
+async def test_a_keeper_that_cannot_be_started_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "sys", SimpleNamespace(executable=str(tmp_path / "python")))
+    with pytest.raises(ProbeError) as caught:
+        await begin(["true"], tmp_path / "one", within=20)
+    assert caught.value.cause is Cause.MISSING
     assert not (tmp_path / "one").exists()
 
 

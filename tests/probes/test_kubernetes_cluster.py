@@ -106,7 +106,7 @@ async def test_everything_broken_has_its_reason_and_what_is_well_has_none(cluste
 
 
 async def _some(probe: KubernetesProbe, row: str) -> AsyncIterator[Any]:
-    async with aclosing(probe.follow("logs", row)) as lines:  # type: ignore[type-var]
+    async with aclosing(probe.follow("logs", row)) as lines:
         async for line in lines:
             yield line
 

@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -73,7 +73,7 @@ def settle(path: Path) -> None:
 
 @asynccontextmanager
 async def following(made: LogsProbe, subject: str = "", name: str = "follow") -> AsyncIterator[AsyncIterator[SafeText]]:
-    stream = cast("AsyncGenerator[SafeText, None]", made.follow(name, subject))
+    stream = made.follow(name, subject)
     async with asyncio.timeout(30), aclosing(stream) as lines:
         yield lines
 

@@ -6,15 +6,14 @@ import asyncio
 import json
 import stat
 import textwrap
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from probes.base import Cause, Context, ProbeError, SafeText, Target
+from probes.base import Cause, Context, ProbeError, Target
 from probes.base.log import Level, Note
 from probes.logs import LogsProbe, LogsSettings
 from probes.logs.journal import entry
@@ -72,7 +71,7 @@ def probe(journalctl: Journalctl, **more: Any) -> LogsProbe:
 
 
 async def lines_of(made: LogsProbe, name: str, subject: str) -> list[str]:
-    stream = cast("AsyncGenerator[SafeText, None]", made.follow(name, subject))
+    stream = made.follow(name, subject)
     async with asyncio.timeout(20), aclosing(stream) as lines:
         return [str(one) async for one in lines if not isinstance(one, Note)]
 
@@ -151,7 +150,7 @@ async def test_no_journalctl_at_all_is_said() -> None:
 async def test_it_is_followed_and_searched_with_its_secrets_masked(journalctl: Journalctl) -> None:
     made = probe(journalctl)
     journalctl.answers(row("token=abcdef12 refused", 1, 9, "4"), row("fine", 2, 1))
-    stream = cast("AsyncGenerator[SafeText, None]", made.follow("follow", ""))
+    stream = made.follow("follow", "")
     async with asyncio.timeout(20), aclosing(stream) as lines:
         seen = [str(await anext(lines)) for _ in range(5)]
     assert "app │ 03-01 03:12:32  warn  app: token=*** refused" in seen
@@ -182,7 +181,7 @@ async def test_a_real_journal_is_read_counted_followed_and_searched(systemd_host
     again = await made.read()
     assert again.facts.patterns[0].first == found.facts.patterns[0].first
     assert any("last words" in one for one in await lines_of(made, "search", "or-logged.service\nlast words"))
-    stream = cast("AsyncGenerator[SafeText, None]", made.follow("follow", "or-logged.service"))
+    stream = made.follow("follow", "or-logged.service")
     async with asyncio.timeout(20), aclosing(stream) as lines:
         async for one in lines:
             if "last words" in str(one):

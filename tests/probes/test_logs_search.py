@@ -10,17 +10,16 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probes.base import Cause, Context, ProbeError, SafeText, Target
+from probes.base import Cause, Context, ProbeError, Target
 from probes.base.log import Note, Times
 from probes.logs import LogsProbe, LogsSettings, scan
 from probes.logs.query import parse
@@ -41,7 +40,7 @@ async def found(made: LogsProbe, typed: str, about: str = "") -> tuple[list[str]
     """(lines, the last word on how it went)."""
     lines: list[str] = []
     note = ""
-    stream = cast("AsyncGenerator[SafeText, None]", made.follow("search", f"{about}\n{typed}"))
+    stream = made.follow("search", f"{about}\n{typed}")
     async with asyncio.timeout(60), aclosing(stream) as answers:
         async for one in answers:
             if isinstance(one, Note):
@@ -222,7 +221,7 @@ async def test_a_file_of_ten_gigabytes_opens_at_once_and_its_end_is_what_one_see
         file.write(b"\n" + lines_of(3000) + b"ERROR the last line\n")
     made = probe(files=[str(log)])
     began = time.monotonic()
-    stream = cast("AsyncGenerator[SafeText, None]", made.follow("follow", ""))
+    stream = made.follow("follow", "")
     async with asyncio.timeout(20), aclosing(stream) as lines:
         async for one in lines:
             if "the last line" in str(one):
@@ -241,7 +240,7 @@ async def test_a_search_that_nobody_wants_any_more_ends_with_its_program(tmp_pat
         file.truncate(200 << 30)
         file.seek(0)
         file.write(b"needle\n")
-    stream = cast("AsyncGenerator[SafeText, None]", probe(files=[str(log)]).follow("search", "\nneedle"))
+    stream = probe(files=[str(log)]).follow("search", "\nneedle")
     async with asyncio.timeout(20):
         async for one in stream:
             if isinstance(one, Note) and " % of " in str(one):

@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -513,6 +514,25 @@ def test_text_from_outside_mentions_nobody_in_slack_and_links_nowhere() -> None:
         assert "](" not in text
         assert not re.search(r"(?<![\w.+-])@\w", text)
         assert re.sub("&(amp|lt|gt);", "", text).count("&") == 0
+
+
+def test_customers_read_the_text_alone_in_slack() -> None:
+    made = replace(told(), event="incident", target="shop", words="We are slow.\nMore by 04:00 UTC.")
+    found = message(replace(made, more={"audience": "public", "status": "declared"}))
+    assert found["text"] == "We are slow.\nMore by 04:00 UTC."
+    assert [one["text"]["text"] for one in found["blocks"]] == ["We are slow.\nMore by 04:00 UTC."]
+    inside = json.dumps(message(replace(made, more={"audience": "internal"})))
+    assert "INCIDENT" in inside
+    assert made.id in inside
+
+
+@pytest.mark.parametrize("words", ["a & b " * 900, "a line of it\n" * 400, "x" * 4000])
+@pytest.mark.parametrize("audience", ["public", "internal"])
+def test_a_long_message_of_a_person_is_posted_to_slack_whole(words: str, audience: str) -> None:
+    made = replace(told(), event="message", words=words, more={"audience": audience})
+    parts = [one["text"]["text"] for one in message(made)["blocks"] if one["type"] == "section"]
+    assert max(map(len, parts)) <= 3000
+    assert "".join("".join(parts).split()).replace("&amp;", "&") == "".join(words.split())
 
 
 @given(st.text(max_size=300), st.integers(8, 200))

@@ -46,6 +46,7 @@ from probes.postgres.link import combined
 from probes.postgres.literals import without_literals
 from probes.postgres.meters import Recent, StatementMeter, TrafficMeter
 from probes.postgres.questions import available, chosen, question
+from tests.missing import missing
 
 CANARY = "hunter2-CANARY-x9"
 VERSIONS = (120018, 130014, 140011, 150018, 160002, 170001, 180006, 190000)
@@ -746,9 +747,7 @@ class Sessions:
 def own_cluster(request: pytest.FixtureRequest) -> Iterator[Server]:
     binaries = _binaries(request.param)
     if binaries is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"PostgreSQL {request.param} is not installed")
-        pytest.skip(f"PostgreSQL {request.param} is not installed")
+        missing(f"PostgreSQL {request.param} is not installed")
     folder = Path(tempfile.mkdtemp(prefix="opsroom-pg-"))
     server = Server(binaries, folder)
     try:

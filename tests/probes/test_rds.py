@@ -480,6 +480,22 @@ async def test_the_newest_lines_of_its_log_files_are_shown_oldest_first_without_
     assert "Marker" not in fake.last("DownloadDBLogFilePortion")
 
 
+async def test_a_log_file_that_can_not_be_read_does_not_cost_the_newer_one(fake: FakeQuery) -> None:
+    files = [{"LogFileName": f"error/{n}", "LastWritten": 1772330000000 + n, "Size": 9} for n in range(13)]
+
+    def portion(given: Mapping[str, str]) -> dict[str, Any]:
+        if given["LogFileName"] != "error/12":
+            raise Says("DBLogFileNotFoundFault", "it was deleted", 404)
+        return {"LogFileData": "newest\n", "AdditionalDataPending": False}
+
+    fake.answers["DescribeDBLogFiles"] = lambda _: {"DescribeDBLogFiles": files}
+    fake.answers["DownloadDBLogFilePortion"] = portion
+    async with reading(fake.port) as made:
+        lines = [str(one) for one in (await made.look("logs", "orders")).lines]
+    assert lines[12] == "and 1 older file"
+    assert lines[-2:] == ["── error/12", "newest"]
+
+
 async def test_of_a_database_without_log_files_that_is_said(fake: FakeQuery) -> None:
     fake.answers["DescribeDBLogFiles"] = lambda _: {"DescribeDBLogFiles": []}
     async with reading(fake.port) as made:

@@ -123,6 +123,7 @@ def test_what_people_write_is_understood_with_what_it_does_wrongly(line: str) ->
         "PATH=/x redis-cli FLUSHDB",
         "rediscli FLUSHDB",
         f"{CLI} FLUSHDB $DB",
+        f"redis-cli -p {'6' * 5000} flushdb",
     ],
 )
 def test_what_means_something_else_or_goes_elsewhere_is_not_taken(line: str) -> None:

@@ -119,6 +119,17 @@ async def test_a_key_is_set_and_every_other_byte_stays(desk: Desk) -> None:
     assert "box/web has it once it is made new" in str(done.verdicts[0].words)
 
 
+async def test_where_the_file_is_read_at_each_start_a_restart_applies_a_change(desk: Desk) -> None:
+    actuator = desk.acting(read_at_start=True)
+    done = await perform(actuator, Request("set", ("COLOUR",), hidden=(Hidden("blue"),)))
+    await actuator.close()
+    well(done)
+    said = " ".join(map(str, done.plan.notes))
+    assert "it counts once box/web is restarted" in said
+    assert "made new" not in said
+    assert "box/web has it once it is restarted" in str(done.verdicts[0].words)
+
+
 async def test_several_keys_are_set_at_once(desk: Desk) -> None:
     done = await desk.set(COLOUR="dark blue", LAST="2")
     well(done)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from desk.commandline import recognised
 from desk.ids import new_id
 from probes.base import (
     Cause,
@@ -28,6 +29,8 @@ from probes.base import (
     Truth,
     Verdict,
 )
+from probes.exec import job
+from probes.exec.job import State
 from probes.postgres.saved import SqlFacts, SqlProbe, SqlSettings
 from probes.postgres.saved.act import SqlActuator
 from probes.postgres.saved.rows import actable
@@ -45,6 +48,12 @@ GRANT SELECT ON events.event TO plain;
 """
 FAILED = "SELECT id, tenant, status, tries, access_token, clock_timestamp() - now() AS age FROM events.event "
 FAILED += "WHERE status <> 'done' ORDER BY id"
+SLOWLY = """
+CREATE TABLE events.slow ();
+CREATE FUNCTION events.slowly() RETURNS int LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_sleep((SELECT count(*) FROM events.slow)); RETURN 0; END';
+GRANT SELECT ON events.slow TO plain;
+"""
 RETRY = """
 import os, sys, psycopg
 if sys.argv[1] == "3":
@@ -70,7 +79,9 @@ class Secrets:
 class Events:
     """A table of events that have failed, and what retries them."""
 
-    def __init__(self, server: Postgres, state: Path | None, statement: str = DONE, **act: Any) -> None:
+    def __init__(
+        self, server: Postgres, state: Path | None, statement: str = DONE, sql: str = FAILED, **act: Any
+    ) -> None:
         self.server = server
         script = (state or Path("/nowhere")) / "retry.py"
         if state is not None:
@@ -83,7 +94,7 @@ class Events:
             {
                 "url": f"postgresql://plain@127.0.0.1:{server.port}/app",
                 "password": "env:PW",
-                "query": {"failed": {"sql": FAILED, "of": "rows", "act": does}, "all": {"sql": "SELECT 1"}},
+                "query": {"failed": {"sql": sql, "of": "rows", "act": does}, "all": {"sql": "SELECT 1"}},
             }
         )
         target = Target("events", "sql", self.settings)
@@ -112,6 +123,17 @@ class Events:
 
     def status(self, id: int) -> str:
         return self.server.sql(f"SELECT status FROM events.event WHERE id = {id}").strip()
+
+
+def runs(state: Path) -> list[Path]:
+    """The folders of the runs that are kept."""
+    return [path.parent for path in state.glob("jobs/sql/*/*/*/spec.json")]
+
+
+async def until_ended(state: Path) -> None:
+    async with asyncio.timeout(60):
+        while any([(await job.look(one)).state is not State.ENDED for one in runs(state)]):
+            await asyncio.sleep(0.05)
 
 
 @pytest.fixture
@@ -160,6 +182,17 @@ async def test_every_row_is_offered_where_the_query_has_an_act_and_comes_back_fr
     assert events.act.offers(facts, ()) == ()
     assert comes_back(events.act, Request("run", ("failed/1",)))
     assert events.act.render(Request("run", ("failed/1", "failed/2"))).count("\n") == 1
+
+
+def test_a_line_that_gives_the_command_more_than_the_profile_does_is_another_one(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    acting = Events(postgres, tmp_path, argv=["bin/retry", "{id}"]).act
+    found = recognised("bin/retry 4711", acting)
+    assert found is not None
+    assert found.request == Request("run", ("failed/4711",))
+    for line in ("DATABASE=staging bin/retry 4711", "env DATABASE=staging bin/retry 4711", "bin/retry 4711 < ids.txt"):
+        assert recognised(line, acting) is None, line
 
 
 async def test_a_row_for_which_it_ran_before_is_left_out_unless_it_is_taken_in(
@@ -232,6 +265,75 @@ async def test_a_key_that_several_rows_have_or_that_could_be_an_option_is_not_ac
         [offer] = events.act.offers(await events.facts(), (f"failed/{actable(await events.facts())[-1].key[7:]}",))
         assert offer.refused.startswith("tenant "), bad
         events.probe._courses["failed"].due = 0.0
+
+
+async def test_a_key_that_is_not_what_it_looks_like_is_never_handed_to_a_command(
+    postgres: Postgres, tmp_path: Path, opened: list[Events]
+) -> None:
+    events = Events(postgres, tmp_path, key=["tenant"], argv=["true", "{tenant}"], pattern="(?s).{1,300}")
+    opened.append(events)
+    for odd in ("E'zoo\\tone'", "E'zoo\\x1b'", "repeat('x', 250)"):
+        postgres.sql(f"UPDATE events.event SET tenant = {odd} WHERE id = 3")
+        events.probe._courses["failed"].due = 0.0
+        key = actable(await events.facts())[-1].key
+        with pytest.raises(ProbeError, match="not as it is shown"):
+            await events.act.plan(Request("run", (key,)))
+
+
+async def test_a_record_of_a_run_that_is_gone_or_cannot_be_read_is_not_taken_for_none(events: Events) -> None:
+    plan = await events.plan(1)
+    outcome = await events.do(plan)
+    await events.settled(plan, outcome)
+    [folder] = {one.parent for one in runs(events.act.context.state or Path())}
+    kept = folder.rename(folder.with_name("moved"))
+    verdict = await events.act.verify(plan, plan.subjects[0], outcome, 10.0)
+    assert (verdict.truth, str(verdict.words)) == (Truth.UNKNOWN, "the record of its run is gone")
+    events.server.sql("UPDATE events.event SET status = 'failed' WHERE id = 1")
+    folder.write_text("no folder")
+    with pytest.raises(ProbeError, match="it ran before can't be read"):
+        await events.plan(1)
+    folder.unlink()
+    kept.rename(folder)
+    assert "it has run before" in str((await events.plan(1)).subjects[0].spared)
+
+
+async def test_the_record_of_a_run_that_goes_on_is_never_forgotten(
+    postgres: Postgres, tmp_path: Path, opened: list[Events], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("probes.postgres.saved.act.KEPT", 1)
+    events = Events(postgres, tmp_path, argv=["sleep", "{id}"], key=["id"], env={})
+    opened.append(events)
+    postgres.sql("UPDATE events.event SET id = 60 WHERE id = 1")
+    first = await events.plan(60)
+    outcome = await events.do(first)
+    try:
+        for id in (2, 3):
+            plan = await events.plan(id)
+            await events.settled(plan, await events.do(plan))
+        verdict = await events.act.verify(first, first.subjects[0], outcome, 10.0)
+        assert (verdict.truth, str(verdict.words)) == (Truth.PENDING, "its command runs")
+    finally:
+        for folder in runs(tmp_path):
+            await job.stop(folder)
+
+
+async def test_a_query_that_takes_longer_than_a_look_may_is_ended_by_the_server_itself(
+    postgres: Postgres, tmp_path: Path, opened: list[Events], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("probes.postgres.saved.act.LOOKS", 0.5)
+    monkeypatch.setattr("probes.postgres.saved.asking.GRACE", 60.0)
+    slow = FAILED.replace("SELECT ", "SELECT events.slowly(), ", 1)
+    postgres.sql(SLOWLY)
+    events = Events(postgres, tmp_path, same=["status"], sql=slow)
+    opened.append(events)
+    plan = await events.plan(1)
+    outcome = await events.do(plan)
+    await until_ended(tmp_path)
+    postgres.sql("INSERT INTO events.slow SELECT FROM generate_series(1, 4)")
+    with pytest.raises(ProbeError, match=r"took longer than 0\.5 s and was ended"):
+        await events.act.verify(plan, plan.subjects[0], outcome, 10.0)
+    running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND usename = 'plain'"
+    assert postgres.sql(running).strip() == "0"
 
 
 async def test_without_a_place_to_keep_runs_nothing_is_begun(postgres: Postgres, opened: list[Events]) -> None:

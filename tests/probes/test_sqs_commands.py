@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from desk.commandline import recognised
@@ -33,6 +33,8 @@ PLACES = st.sampled_from(
 
 
 @given(NAMES, PLACES, st.sampled_from(["purge", "peek", "cancel-move"]))
+@example("--", {}, "purge")
+@example("-t", {"account": None}, "peek")
 def test_a_request_comes_back_from_its_own_line(name: str, place: dict[str, Any], action: str) -> None:
     assert comes_back(actuator(**place), Request(action, (name,)))
 

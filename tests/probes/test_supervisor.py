@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from desk.alert import Alert
 from desk.board import Board
 from desk.rules import RuleBook, placeholders
-from probes.base import Cause, Context, ProbeError, SafeText, Snapshot, Target, parse_url
+from probes.base import Cause, Context, ProbeError, Snapshot, Target, parse_url
 from probes.base.log import Times
 from probes.base.logmerge import Order
 from probes.supervisor import Process, Service, Stage, SupervisorFacts, SupervisorProbe, SupervisorSettings
@@ -36,6 +36,7 @@ from probes.supervisor.memory import Growth, Lives, parse_deaths
 from probes.supervisor.probe import parse_process
 from probes.supervisor.rpc import Fault, Rpc, Unspeakable
 from probes.supervisor.use import Usage
+from tests.missing import missing
 from tests.stack.faultproxy import FaultProxy, Mode, hung
 from tests.stack.places import free_port
 from tests.toys import StillClock
@@ -112,9 +113,7 @@ class Supervisord:
 def start(folder: Path, programs: str = PROGRAMS) -> Supervisord:
     program = Path(sys.executable).parent / "supervisord"
     if not program.exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail("supervisor: the package is not installed", pytrace=False)
-        pytest.skip("supervisor: the package is not installed")
+        missing("supervisor: the package is not installed")
     port = free_port()
     (folder / "conf").write_text(
         f"[supervisord]\nnodaemon=true\nlogfile={folder}/main.log\npidfile={folder}/pid\nchildlogdir={folder}\n"
@@ -450,7 +449,7 @@ async def test_a_reading_is_two_calls_over_one_connection(
 
 async def lines_until(probe: SupervisorProbe, name: str, subject: str, holds: Callable[[list[str]], bool]) -> list[str]:
     found: list[str] = []
-    stream = cast(AsyncGenerator[SafeText, None], probe.follow(name, subject))
+    stream = probe.follow(name, subject)
     async with asyncio.timeout(15), aclosing(stream) as lines:
         async for line in lines:
             found.append(str(line))

@@ -6,12 +6,12 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from desk.alert import Alert
 from desk.board import Board
 from desk.rules import RuleBook, placeholders
-from probes.base import Cause, Context, ProbeError, SafeText, Snapshot, State, Target
+from probes.base import Cause, Context, ProbeError, Snapshot, State, Target
 from probes.systemd import SystemdFacts, SystemdProbe, SystemdSettings, Unit
 from probes.systemd.journal import entry, last_words
 from probes.systemd.parse import blocks, failed_names, moment, number, unit
@@ -594,7 +594,7 @@ async def test_a_real_log_is_read_and_followed(real: SystemdProbe) -> None:
     assert any("last words" in str(line) for line in lines)
     async with (
         asyncio.timeout(10),
-        aclosing(cast("AsyncGenerator[SafeText, None]", real.follow("logs", "or-died.service"))) as log,
+        aclosing(real.follow("logs", "or-died.service")) as log,
     ):
         async for one in log:
             if "last words" in str(one):

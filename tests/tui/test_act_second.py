@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from textual import events
 
 from desk.audit import Code
@@ -21,6 +23,7 @@ from tests.tui.test_screens import MovingClock, Sitting
 from tui import paper
 from tui.screens.act import Act
 from tui.screens.act_second import Seconded, draft_of
+from widgets.lines import Line
 
 EVERY_RESTART = Rule(frozenset({"restart"}))
 
@@ -55,6 +58,26 @@ async def test_nothing_is_done_before_somebody_else_approves_and_then_it_is_done
     assert f"asked    [{one.id[-6:]}] a second person: restart kite (a test)" in told
     assert f"APPROVED [{one.id[-6:]}] restart kite by bob (by the kernel: uid 41001)" in told
     assert f"used     [{one.id[-6:]}] what bob (by the kernel: uid 41001) approved" in told
+
+
+async def test_what_one_waits_for_stays_in_sight_while_the_picture_is_drawn_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with acting(tmp_path, second=EVERY_RESTART, ways=[Beside()]) as (person, _):
+        await ask(person)
+        screen = person.app.screen
+        assert isinstance(screen, Act)
+        heights: list[int] = []
+        show = screen._fields.show
+
+        def counted(lines: Sequence[Line]) -> None:
+            heights.append(len(lines))
+            show(lines)
+
+        monkeypatch.setattr(screen._fields, "show", counted)
+        for _ in range(3):
+            screen.draw()
+        assert set(heights) == {2}, "it is never taken away, not for a moment either"
 
 
 @two_people

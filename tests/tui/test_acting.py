@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from textual import events
 
 from desk.audit.chronicle import read
 from desk.guard import Mode
+from desk.shared.standing import Standing
 from probes.base import Action, Danger, Offer, Truth
 from tests.toyhands import ToyActuator, Toybox, toy_hands
 from tests.toys import ToyFacts, ToyPanel, room
@@ -248,7 +250,7 @@ async def test_marked_rows_are_listed_and_each_has_its_own_result(tmp_path: Path
         await person.press("g", "space", "j", "space", "a")
         await person.sees("Act on ball, kite")
         await person.press("w", "i", "n", "d", "enter")
-        await person.sees("wind up 2 objects", "made 1")
+        await person.sees("wind up, 2 toys", "made 1")
         box.made["kite"] = 5
         await confirm(person)
         await person.sees("PARTIAL", "REFUSED", "changed since you looked", "CONFIRMED")
@@ -353,12 +355,12 @@ async def test_what_does_not_fit_must_be_read_to_its_end_first(tmp_path: Path) -
         await person.press("enter")
         await person.sees("▸things")
         await person.press("g", "space", "j", "space", "R")
-        await person.sees("restart 2 objects", "read on first: PgDn")
+        await person.sees("restart 2 toys", "read on first: PgDn")
         await confirm(person)
         await person.pilot.pause()
         assert box.requests == []
         await person.press("pagedown", "pagedown")
-        await person.sees("[ restart 2 objects ]")
+        await person.sees("[ restart 2 toys ]")
         await seen(person)
         await person.press("enter")
         await person.until(lambda: len(box.requests) == 2, "both requests")
@@ -379,6 +381,19 @@ async def test_an_act_that_is_left_goes_on_and_its_result_is_said(tmp_path: Path
         await person.press("enter")
         await person.sees("it is another one", "▸[ close ]")
         assert len(box.requests) == 1
+
+
+async def test_where_the_top_line_has_no_room_for_what_is_not_shared_or_told_a_key_shows_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with acting(tmp_path, size=(60, 15)) as (person, _):
+        lost = Standing(True, 0.0, "connection refused by db.example.internal:5432", "is it running?", waiting=3)
+        untold = "1 notice waits: ops no answer since 03:12"
+        monkeypatch.setattr(person.room, "sharing", SimpleNamespace(standing=lost, show=lambda *_: None))
+        monkeypatch.setattr(person.room, "dispatch", SimpleNamespace(words=untold, tick=lambda *_: None))
+        await person.press("E")
+        await person.sees("the shared store: STORE LOST", "is it running?", "3 records wait", untold)
+        monkeypatch.undo()
 
 
 async def test_an_unknown_end_offers_another_look_and_never_another_try(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 from desk.audit import Code
 from desk.audit.chronicle import read
 from desk.clock import SystemClock
-from desk.second import Answer, State
+from desk.second import Answer, Proposal, State, Unreachable
 from desk.second.meeting import Meeting
 from desk.second.rule import GRAVE, NOTHING, Rule
 from tests.desk.seconds import ROOT, STRANGER, Beside, meeting_place, proposal, two_people
@@ -70,16 +70,43 @@ async def test_the_whole_request_is_read_and_approved_by_typing_the_name(tmp_pat
         one = way.waiting[0]
         await opened(person)
         await person.sees("smash kite", "DESTRUCTIVE", "it is broken", "kite: it is there → another one")
-        await person.sees("children notice", "toy smash -- kite", "it can't be taken back", "more; then it has")
+        await person.sees(
+            "children notice", "toy smash -- kite", "it can't be taken back", "more; then it has", "x refuse"
+        )
         await standing(person)
         await person.press("a")
         await person.sees("type it to approve")
         await person.press("i", "t", "enter")
         await person.sees("you have approved it")
+        await person.sees_no("x refuse")
         assert way.waiting == []
     (given,) = [record for record in read(tmp_path / "audit").records() if record.code is Code.SECOND_GIVEN]
     assert (given.data["request"], given.data["granted"], given.data["asker"]["name"]) == (one.id, True, "ada")
     assert f"answered [{one.id[-6:]}] yes to ada" in "\n".join(paper.shown(read(tmp_path / "audit"), 9))
+
+
+async def test_an_answer_that_nobody_took_is_not_called_void_and_can_be_given_again(tmp_path: Path) -> None:
+    async with asked(tmp_path) as (person, way):
+        answer, lost = way.answer, asyncio.Event()
+
+        async def silent(proposal: Proposal, granted: bool, words: str) -> Answer:
+            if lost.is_set():
+                return await answer(proposal, granted, words)
+            await lost.wait()
+            raise Unreachable("the store did not answer")
+
+        way.answer = silent  # type: ignore[method-assign]
+        await opened(person)
+        for said in ("your answer is on its way", "you have approved it"):
+            await standing(person)
+            await person.press("a")
+            await person.sees("type it to approve")
+            await person.press("i", "t", "enter")
+            await person.sees(said)
+            if not lost.is_set():
+                lost.set()
+                await person.sees("did not answer; while it waits it can be answered again", "a approves it, x refuses")
+        assert way.waiting == []
 
 
 async def test_a_wrong_name_approves_nothing(tmp_path: Path) -> None:

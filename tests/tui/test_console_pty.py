@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -255,7 +254,7 @@ def test_a_program_that_stops_itself_goes_on(tmp_path: Path) -> None:
         back(app)
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash, for its job control")
+@pytest.mark.usefixtures("bash")
 def test_a_room_that_was_stopped_gives_the_program_its_terminal_again(tmp_path: Path) -> None:
     program(tmp_path, "psql")
     (tmp_path / "config").mkdir()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -234,7 +233,7 @@ def test_a_storm_of_sizes_is_survived() -> None:
         assert_given_back(app)
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash, for its job control")
+@pytest.mark.usefixtures("bash")
 def test_ctrl_z_stops_and_fg_brings_the_screen_back() -> None:
     shell = ["bash", "--norc", "--noprofile", "-i"]
     with PtyApp(shell, env={"PS1": "shell> ", "HISTFILE": "/dev/null"}) as app:

@@ -7,8 +7,10 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncGenerator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -17,7 +19,9 @@ import pytest
 from desk.incident.incidents import Incidents
 from desk.profile import load
 from desk.replay.recording import Recording
-from probes.base import Cause, ProbeError, SafeText
+from desk.tape.recorder import Standing
+from desk.tape.tape import Tape, TapeError
+from probes.base import Cause, Lane, ProbeError, SafeText
 from tests.desk.recordings import Session
 from tests.stack.postgres import Postgres
 from tests.toys import Thing, ToyFacts, ToyProbe
@@ -54,7 +58,7 @@ async def gathered(person: Sitting, room: Room) -> tuple[Path, dict[str, Any]]:
         return [one.text for each in book.all() for one in each.records if one.what.value == "evidence gathered"]
 
     await person.until(lambda: bool(told()), "the bundle")
-    found = re.search(r", in (.+), SHA256SUMS [0-9a-f]{64}$", told()[-1])
+    found = re.search(r", in (.+), SHA256SUMS [0-9a-f]{64}(; |$)", told()[-1])
     assert found is not None, told()
     folder = Path(found[1])
     assert await asyncio.to_thread(intact, folder)
@@ -113,34 +117,111 @@ async def test_one_key_gathers_what_is_known_and_names_what_could_not_be_had(tmp
         assert folder.is_relative_to(tmp_path)
 
 
-async def test_a_look_that_fails_hangs_or_never_ends_costs_nothing_else(tmp_path: Path) -> None:
+async def test_a_look_that_fails_hangs_or_never_ends_costs_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = furnished(tmp_path)
     async with sitting(made, (100, 30)) as person:
 
-        async def follow(name: str, subject: str) -> AsyncIterator[SafeText]:
+        async def follow(name: str, subject: str) -> AsyncGenerator[SafeText, None]:
             if subject == "ball":
                 raise ProbeError(Cause.DENIED, "permission denied")
             if subject == "drum":
                 raise ZeroDivisionError
-            yield SafeText("the first line, api_key=abcdef123456")
+            if subject == "kite":
+                yield SafeText("the first line, api_key=abcdef123456")
             await asyncio.Event().wait()
 
         person.toy().follow = follow  # type: ignore[method-assign]
-        person.toy().answers = ToyFacts((Thing("ball", 10), Thing("kite", 20), Thing("drum")))
+        person.toy().answers = ToyFacts((Thing("ball", 10), Thing("kite", 20), Thing("drum"), Thing("flute")))
         await declared(person)
-        await person.until(lambda: "drum" in str(made.engine.board.slot("shelf").snapshot), "three toys")
+        await person.until(lambda: "flute" in str(made.engine.board.slot("shelf").snapshot), "four toys")
         assert made.incidents is not None
         evidence = made.incidents.evidence
         evidence._mask, evidence.quiet = lambda text: text.replace("abcdef123456", "***"), 0.2
+        evidence.patience = 3.0
+        full = Standing("not recording: tape.db can't be written: the disk is full", lost=64)
+        monkeypatch.setattr(made, "scribe", SimpleNamespace(recorder=SimpleNamespace(standing=full)))
         await person.press("B")
         await person.sees("gather evidence into a new folder")
         await person.press("enter")
         folder, manifest = await gathered(person, made)
         missing = {one["what"]: one["why"] for one in manifest["not_gathered"]}
+        monkeypatch.setattr(made, "scribe", None)
+        assert missing["parts of the black box"] == f"it lacks 64 readings of this session; {full.words}"
         assert missing["shelf: log of the toy of ball"] == "permission denied"
+        (told,) = [each.text for each in only(person).records if each.what.value == "evidence gathered"]
+        assert "; 5 things could not be had: " in told
+        assert "shelf: log of the toy of ball (permission denied)" in told
         assert missing["shelf: log of the toy of drum"] == "a fault of ours: ZeroDivisionError"
+        assert missing["shelf: log of the toy of flute"] == "no line came in 3 s", "which is not known to be empty"
         assert "there is no such file" in missing["the black box: every reading that was recorded"]
         assert (folder / "shelf-logs-kite.txt").read_text() == "the first line, api_key=***\n"
+
+
+async def test_a_reading_without_a_form_and_a_black_box_that_is_damaged_cost_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(tape: Tape) -> int:
+        raise TapeError("the recording can't be read: disk I/O error")
+
+    monkeypatch.setattr(Tape, "size", property(damaged))
+    made = furnished(tmp_path, targets=("shelf", "attic"))
+    await asyncio.to_thread(recorded, tmp_path, made)
+    async with sitting(made, (100, 30)) as person:
+        person.toy("attic").answers = ToyFacts((Thing("trunk", float("inf")),))
+        await person.until(lambda: "trunk" in str(made.engine.board.slot("attic").snapshot), "the trunk")
+        await declared(person)
+        await person.press("B")
+        await person.sees("gather evidence into a new folder")
+        await person.press("enter")
+        folder, manifest = await gathered(person, made)
+        missing = {one["what"]: one["why"] for one in manifest["not_gathered"]}
+        assert missing["attic: the last reading, with its gaps"] == "it has no form in JSON: ValueError"
+        assert missing["the black box: every reading that was recorded"].endswith("disk I/O error")
+        assert (folder / "state-shelf.json").exists()
+        assert not (folder / "state-attic.json").exists()
+
+
+async def test_a_look_that_another_one_holds_up_is_taken_after_it(tmp_path: Path) -> None:
+    made = furnished(tmp_path)
+    async with sitting(made, (100, 30)) as person:
+        lane, held, tries = Lane("one", limit=1), threading.Event(), list[str]()
+
+        def read(subject: str) -> str:
+            held.wait(60)
+            return f"a line of {subject}"
+
+        async def follow(name: str, subject: str) -> AsyncGenerator[SafeText, None]:
+            tries.append(subject)
+            yield SafeText(await lane.run(read, subject))
+
+        person.toy().follow = follow  # type: ignore[method-assign]
+        await declared(person)
+        await person.press("B")
+        await person.sees("gather evidence into a new folder")
+        await person.press("enter")
+        await person.until(lambda: {"ball", "kite"} <= set(tries), "both looks")
+        held.set()
+        folder, manifest = await gathered(person, made)
+        assert not [one for one in manifest["not_gathered"] if "log of the toy" in one["what"]]
+        assert (folder / "shelf-logs-ball.txt").read_text() == "a line of ball\n"
+        assert (folder / "shelf-logs-kite.txt").read_text() == "a line of kite\n"
+        lane.close()
+
+
+async def test_a_folder_is_recorded_by_its_whole_path_wherever_the_session_stood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = furnished(tmp_path)
+    async with sitting(made, (100, 30)) as person:
+        await declared(person)
+        await person.press("B")
+        await person.sees("gather evidence into a new folder")
+        await person.press("ctrl+u", *"kept", "enter")
+        folder, _ = await gathered(person, made)
+        assert folder == tmp_path / "kept"
 
 
 async def test_the_room_goes_on_while_evidence_is_gathered_and_a_second_bundle_waits_for_its_end(
@@ -150,7 +231,7 @@ async def test_the_room_goes_on_while_evidence_is_gathered_and_a_second_bundle_w
     async with sitting(made, (100, 30)) as person:
         go_on = asyncio.Event()
 
-        async def follow(name: str, subject: str) -> AsyncIterator[SafeText]:
+        async def follow(name: str, subject: str) -> AsyncGenerator[SafeText, None]:
             await go_on.wait()
             yield SafeText("a line")
 
@@ -169,6 +250,38 @@ async def test_the_room_goes_on_while_evidence_is_gathered_and_a_second_bundle_w
         go_on.set()
         folder, _ = await gathered(person, made)
         assert (folder / "shelf-logs-ball.txt").read_text() == "a line\n"
+
+
+async def test_who_leaves_while_evidence_is_gathered_is_told_first_and_the_timeline_says_that_it_is_not_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.app._AGAIN", 600.0)
+    made = furnished(tmp_path)
+    async with sitting(made, (100, 30)) as person:
+
+        async def follow(name: str, subject: str) -> AsyncGenerator[SafeText, None]:
+            await asyncio.Event().wait()
+            yield SafeText("never")
+
+        person.toy().follow = follow  # type: ignore[method-assign]
+        await declared(person)
+        assert made.incidents is not None
+        book = made.incidents.incidents
+        made.incidents.evidence.patience = 60.0
+        await person.press("B")
+        await person.sees("gather evidence into a new folder")
+        await person.press("enter")
+        await person.sees("evidence is being gathered: 0 of 2 looks")
+        await person.press("q")
+        await person.sees("TOYS")
+        await person.press("q")
+        await person.sees("once more leaves it unfinished: evidence is being gathered: 0 of 2 looks", "TOYS")
+        assert person.app.return_code is None
+        await person.press("q")
+        await person.until(lambda: person.app.return_code == 0, "the end")
+    (told,) = [one.text for each in book.all() for one in each.records if one.what.value == "evidence gathered"]
+    assert told.startswith("not to its end: the session ended; what lies in ")
+    assert told.endswith(" has no manifest")
 
 
 async def test_a_folder_that_cannot_be_made_is_said_and_stands_in_the_timeline(tmp_path: Path) -> None:

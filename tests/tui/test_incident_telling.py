@@ -142,7 +142,7 @@ async def test_on_a_small_screen_the_choices_stay_in_sight_and_a_long_message_sc
         await person.press("m")
         await choose(person, "Which message?", "long")
         choices = ("leave it", "copy it", "send it to ops")
-        await person.sees("sentence 1", "lines 1 to ", " of 30", *choices)
+        await person.sees("sentence 1", "lines 1 to ", " of 30", "to be pasted", *choices)
         for _ in range(30):
             if "sentence 30" in person.screen():
                 break

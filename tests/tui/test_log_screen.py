@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -156,7 +156,7 @@ class Tap:
             Look("logs", "log of the toy", follow=True), Asking("search", "search it", follow=True, asks="search for")
         )  # fmt: skip
 
-    async def follow(self, name: str, subject: str) -> AsyncIterator[SafeText]:
+    async def follow(self, name: str, subject: str) -> AsyncGenerator[SafeText, None]:
         self.subjects.append(f"{name}: {subject}")
         queue = self.queue = self.queue if len(self.subjects) == 1 else asyncio.Queue()
         try:
@@ -327,6 +327,19 @@ async def test_a_log_that_breaks_off_says_why_and_keeps_its_lines() -> None:
         tap.queue.put_nowait(ProbeError(Cause.GONE, "the container is gone"))
         await person.sees("broken off: the container is gone", "token 2")
         await person.sees_no("following")
+
+
+async def test_a_log_that_broke_off_says_all_of_why_and_is_followed_again_by_a_key() -> None:
+    why = "the connection to /var/run/a/long/way/to/the/socket/of/the/docker.sock was cut, and nobody knows the reason"
+    async with reading((60, 15), *LINES) as (person, tap):
+        await person.sees("token 2")
+        tap.queue.put_nowait(ProbeError(Cause.CLOSED_EARLY, why))
+        await person.sees("nobody knows the reason; G tries again", "token 2")
+        await person.press("G")
+        await person.sees("begun again at", "following", "token 2")
+        await person.sees_no("tries again")
+        tap.write("a new line")
+        await person.sees("a new line")
 
 
 async def test_leaving_ends_the_stream_at_its_source() -> None:

@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+from textual import events
+
 from desk.incident.scheme import OURS, Template
 from probes.base import Delivery, Fate, Notice
 from tests.tui.test_incident_screen import Wire, choose, typed
@@ -87,6 +89,17 @@ async def test_that_a_message_leaves_is_noted_before_it_does(tmp_path: Path) -> 
         assert note.startswith("message new key to customers, ops: being sent: nursery has a new key")
         go_on.set()
         await person.until(lambda: len(notes(person)) == 2, "what became of it")
+
+
+async def test_a_paste_of_several_lines_into_a_message_is_taken_whole(tmp_path: Path) -> None:
+    async with sitting(room(tmp_path, Wire()), (120, 40)) as person:
+        await chosen(person)
+        await take(person, "fill update")
+        await person.sees("{update}: what is new")
+        person.app.screen.query_one("Prompt").post_message(events.Paste("the key is new\nask us for it\n"))
+        await person.sees("the key is new ask us for it")
+        await person.press("enter")
+        await person.sees("nursery has a new key since", "UTC: the key is new ask us for it", "send it to ops")
 
 
 async def test_what_was_not_taken_is_noted_as_that_and_nothing_is_sent_twice(tmp_path: Path) -> None:

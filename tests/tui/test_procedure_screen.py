@@ -536,6 +536,20 @@ async def test_an_alert_leads_to_its_procedure_with_its_labels_as_offers(tmp_pat
         assert only(person).values["name"].value == "kite"
 
 
+async def test_where_a_pid_is_asked_for_nothing_is_offered_that_is_none(tmp_path: Path) -> None:
+    made = watched_toys()
+    named = procedure("Too big", part("Do", shell("toy end <pid>", placeholders=("<pid>",))))
+    furnished(made, tmp_path, runbook(named, parameters=(replace(NAME, name="pid", written=("<pid>",)),)))
+    async with sitting(made, (100, 44)) as person:
+        await person.sees("kite is 2 KiB")
+        await person.press("A")
+        await person.sees("big kite")
+        await person.press("p")
+        await person.sees("Too big", "for shelf: kite is 2 KiB")
+        await person.press("enter")
+        await person.sees("pid? it is asked once for the whole run; Esc leaves it")
+
+
 async def test_a_run_for_another_alert_is_gone_on_with_only_when_a_person_says_so(tmp_path: Path) -> None:
     made = watched_toys()
     named = procedure("Too big", part("Do", shell("toy shrink <name>", placeholders=("<name>",)), step("Look.")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import socket
 import time
@@ -101,7 +100,7 @@ def test_ctrl_c_leaves_at_once_with_its_code(home: Path) -> None:
         whole(app)
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash, for its job control")
+@pytest.mark.usefixtures("bash")
 def test_ctrl_z_hands_the_shell_its_terminal_and_fg_brings_the_room_back(home: Path) -> None:
     shell = ["bash", "--norc", "--noprofile", "-i"]
     env = {"PS1": "shell> ", "HISTFILE": "/dev/null", "OPSROOM_HOME": str(home), "HOME": str(home)}
@@ -122,7 +121,7 @@ def test_ctrl_z_hands_the_shell_its_terminal_and_fg_brings_the_room_back(home: P
         app.wait_exit()
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash, for its job control")
+@pytest.mark.usefixtures("bash")
 def test_a_session_that_is_stopped_keeps_nobody_from_leading(home: Path) -> None:
     """Nobody would be told of anything while its person is in the shell."""
     places = Places.of({"OPSROOM_HOME": str(home), "HOME": str(home)})

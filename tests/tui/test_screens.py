@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,11 +15,12 @@ from textual.pilot import Pilot
 from desk.board import Freshness
 from desk.clock import SystemClock
 from desk.engine import Engine, Watched
-from probes.base import Cause, ProbeError
+from probes.base import Cause, ProbeError, SafeText
 from systems.stage import Fault
 from tests.toys import Thing, ToyFacts, ToyProbe, context, room, target
 from tui.app import OpsroomApp
 from tui.room import Room
+from tui.screens.base import RoomScreen
 from tui.screens.detail import Detail
 from tui.screens.overview import Overview
 from tui.secrets import Secrets
@@ -236,6 +237,16 @@ async def test_a_table_says_how_many_rows_it_leaves_out() -> None:
         await person.until(lambda: "not listed" not in person.screen(), "nothing left out")
 
 
+@pytest.mark.parametrize("width", range(30, 64, 6))
+async def test_the_title_of_a_target_leaves_out_what_has_no_room_and_cuts_no_word(width: int) -> None:
+    made = room("shelf", every=60)
+    async with sitting(made, (width, 12)) as person:
+        await person.press("1")
+        await person.sees("shelf  toy  LIVE")
+        title = person.screen().splitlines()[1].strip()
+        assert re.fullmatch(r"shelf  toy  LIVE  \d+ s ago(, read every 60 s(, took \d+ ms)?)?", title)
+
+
 async def test_details_of_a_row_show_all_its_columns_and_how_old_they_are() -> None:
     clock = MovingClock()
     made = room("shelf", every=0.1)
@@ -277,6 +288,37 @@ async def test_a_look_that_can_not_be_had_says_so_in_a_sentence(monkeypatch: pyt
         await person.sees("◆ sizes belong to one toy", "    go to its line first")
         assert "UNSUPPORTED" not in person.screen()
         assert "missing" not in person.screen()
+
+
+async def test_a_fault_of_ours_in_a_look_is_said_and_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def look(self: ToyProbe, name: str, subject: str) -> None:
+        raise ZeroDivisionError
+
+    async def follow(self: ToyProbe, name: str, subject: str) -> AsyncGenerator[SafeText, None]:
+        yield SafeText("the first line")
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(ToyProbe, "look", look)
+    monkeypatch.setattr(ToyProbe, "follow", follow)
+    async with sitting() as person:
+        await person.press("1", "g", "v", "down", "enter")
+        await person.sees("a fault of our own (ZeroDivisionError)")
+        await person.sees_no("asking …")
+        await person.press("escape", "escape")
+        await person.sees("▸things")
+        await person.press("l")
+        await person.sees("the first line", "broken off: a fault of our own (ZeroDivisionError)")
+        assert "following" not in person.screen()
+
+
+async def test_an_answer_that_stays_on_the_screen_says_how_old_it_is() -> None:
+    clock = MovingClock()
+    async with sitting(room("shelf", every=0.1, clock=clock)) as person:
+        await person.press("1", "g", "v", "down", "enter")
+        await person.sees("sizes of ball")
+        await person.until(lambda: re.search(r"\d s old", person.screen()) is not None, "its age")
+        clock.later(300)
+        await person.until(lambda: re.search(r"5m\d\ds old", person.screen()) is not None, "its age, later")
 
 
 async def test_help_tells_the_keys_and_what_the_numbers_mean() -> None:
@@ -384,6 +426,26 @@ async def test_what_is_asked_stays_in_sight_while_one_types() -> None:
         await person.press("enter")
         await person.sees("filter “ki”", "? help")
         await person.sees_no("show alerts that hold")
+
+
+async def test_a_question_that_is_wider_than_the_screen_is_read_to_its_end_before_and_while_one_types() -> None:
+    async with sitting(size=(60, 15)) as person:
+        screen = person.app.screen
+        assert isinstance(screen, RoomScreen)
+        said: list[str] = []
+        question = "when should it be over? 30m, 2h, 14:00 (UTC); - nobody knows; Esc leaves it as it is"
+        screen.ask(question, "", lambda text: None, said.append, lambda: said.append("left"))
+
+        def whole() -> bool:
+            return question in " ".join(" ".join(person.screen().splitlines()[-3:]).split())
+
+        await person.until(whole, "the whole question")
+        await person.press("2", "h")
+        await person.until(lambda: whole() and "2h" in person.screen(), "the whole question, and what was typed")
+        await person.press("enter")
+        await person.sees_no("nobody knows")
+        await person.sees("? help")
+        assert said == ["2h"]
 
 
 async def test_what_is_longer_than_the_screen_says_how_far_it_was_read() -> None:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from desk.actions import Runner
 from desk.actor import who
 from desk.audit import Trail
@@ -13,11 +15,14 @@ from desk.guard import Setting
 from desk.hands import Hands
 from desk.locks import FileLocks
 from desk.profile import load
+from desk.runbook import assemble
 from probes.base import Context
 from probes.settings.act import SettingsActuator
 from tests.tui.test_acting import confirm
+from tests.tui.test_procedure_screen import furnished, opened, runs
 from tests.tui.test_screens import Sitting
 from tui.app import OpsroomApp
+from tui.dialects import dialects
 from tui.keys import Keymap
 from tui.kinds import Kinds
 from tui.places import Places
@@ -29,8 +34,8 @@ SECRET = "hunter2-CANARY"
 
 
 @asynccontextmanager
-async def sitting(folder: Path) -> AsyncIterator[Sitting]:
-    """Somebody in front of the keys of a file, armed."""
+async def sitting(folder: Path, runbook: str = "") -> AsyncIterator[Sitting]:
+    """Somebody in front of the keys of a file, armed, with a runbook where its text is given."""
     (folder / ".env").write_text("COLOUR=red\nAPI_KEY=hunter2-before\nSHAPE=round\n")
     (folder / "shop.toml").write_text(f'system = "shop"\n[settings.app]\nfile = "{folder}/.env"\nevery = 0.5\n')
     kinds, secrets, places = Kinds(), Secrets({}), Places(folder, folder, folder / "state")
@@ -54,6 +59,8 @@ async def sitting(folder: Path) -> AsyncIterator[Sitting]:
 
     room = Room(engine, profile, kinds, Keymap())
     room.hands = Hands(make, trail, engine.clock, 10)
+    if runbook:
+        furnished(room, folder, assemble.read("RUNBOOK.md", runbook.encode(), dialects()))
     app = OpsroomApp(room, secrets, "night")
     async with app.run_test(size=(120, 40), notifications=True, tooltips=True) as pilot:
         person = Sitting(app, pilot)
@@ -130,3 +137,48 @@ async def test_a_new_key_is_a_choice_of_its_own_and_is_called_new(tmp_path: Path
         await person.press("enter")
         await person.sees("▸ COLOUR")
     assert "COLOURS" not in (tmp_path / ".env").read_text()
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("sed -i -e 's|^API_KEY=.*|API_KEY=<value>|' {folder}/.env", "set: new value of API_KEY?"),
+        ('sed -i "s|^API_KEY=.*|API_KEY=$NEW_KEY|" {folder}/.env', "set: new value of API_KEY?"),
+        ("tee -a {folder}/.env <<< 'API_KEY_NEXT=<value>'", "add key: value of API_KEY_NEXT?"),
+    ],
+)
+async def test_the_value_of_a_line_in_a_runbook_is_asked_once_by_its_act_and_unseen(
+    tmp_path: Path, line: str, title: str
+) -> None:
+    text = f"# Keys\n\n## A new key\n\n```bash\n{line.format(folder=tmp_path)}\n```\n"
+    async with sitting(tmp_path, text) as person:
+        await person.press("q")
+        await person.sees("SETTINGS")
+        await opened(person, row="A new key")
+        await person.sees("its act fills in")
+        await person.press("enter")
+        await person.sees(title, "it is not shown")
+        await person.press(*SECRET, "enter")
+        await person.sees("14 characters")
+        assert SECRET not in person.screen()
+        await confirm(person)
+        await person.sees("CONFIRMED")
+        await person.press("q")
+        await person.until(lambda: bool(runs(person).all()[0].steps[0].last), "the step's evidence")
+        (run,) = runs(person).all()
+        assert SECRET not in repr(run)
+    assert SECRET in (tmp_path / ".env").read_text()
+
+
+async def test_where_no_act_takes_the_line_its_value_is_typed_where_it_is_run(tmp_path: Path) -> None:
+    line = "sed -i -e 's|^API_KEY=.*|API_KEY=<value>|' /srv/elsewhere/.env"
+    async with sitting(tmp_path, f"# Keys\n\n## A new key\n\n```bash\n{line}\n```\n") as person:
+        await person.press("q")
+        await person.sees("SETTINGS")
+        await opened(person, row="A new key")
+        await person.press("enter")
+        await person.sees("no target of this profile takes this line")
+        await person.sees("<value> is typed where the line is run")
+        await person.press("enter")
+        await person.sees("copied: run it yourself")
+        assert person.app.clipboard == line

@@ -8,9 +8,10 @@ import pytest
 
 from desk.profile import parse
 from desk.runbook.book import Command
+from desk.runs.record import Judgement
 from probes.base import Sort, Verb
 from tui import wiring
-from tui.concerned import places
+from tui.concerned import looked, places
 from tui.keys import Keymap
 from tui.kinds import Kinds
 from tui.places import Places
@@ -73,4 +74,16 @@ async def test_a_reading_is_known_by_its_bucket_or_by_the_only_host_of_its_kind(
     room = Room(engine, profile, kinds, Keymap())
     command = Command(1, 1, named, sort=Sort.READING, verb=Verb.STATUS, kind=kind, target=named)
     assert places(room, command) == [(target, "")]
+    await engine.close()
+
+
+@pytest.mark.parametrize("address", ["http://api：3000/health", "https://a℀b.example/health"])
+async def test_an_address_that_is_none_is_about_no_target_and_ends_nothing(tmp_path: Path, address: str) -> None:
+    kinds, secrets = Kinds(), Secrets({})
+    profile = parse(PROFILE, kinds)
+    engine = wiring.build(profile, kinds, secrets, Places(tmp_path, tmp_path, tmp_path))
+    room = Room(engine, profile, kinds, Keymap())
+    command = Command(1, 1, f"curl {address}", sort=Sort.READING, verb=Verb.HEALTH, kind="http", target=address)
+    found = places(room, command)
+    assert [looked(room, place, address).judgement for place in found] == [Judgement.UNKNOWN] * len(found)
     await engine.close()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from rich.cells import cell_len
 
-from probes.base import Action, Danger, Number, Plan, Request, SafeText, Subject, Word
-from widgets.act import BESIDE, Button, _undo, aim, button_lines, field_lines, headed
+from desk.deed import Deed
+from probes.base import Action, Danger, Number, Plan, Request, SafeText, Subject, Truth, Verdict, Word
+from widgets.act import BESIDE, Button, _undo, aim, button_lines, field_lines, headed, told
 from widgets.lines import Span, line, width_of
 
 LONG = "newsletter-production-2026-03-01T03-12-41Z-weekly-full.dump"
@@ -86,6 +88,32 @@ def test_one_thing_that_is_left_out_is_named_and_not_counted() -> None:
     assert aim(planned(PROVE, spared=True)) == f"prove by a restore {LONG}"
 
 
+@pytest.mark.parametrize(
+    ("title", "noun", "asked", "names", "number", "said"),
+    [
+        ("restart", "process", ("worker",), "abcd", None, "restart worker, 4 processes"),
+        ("restart", "container", ("a", "b"), "ab", None, "restart 2 containers"),
+        ("scale", "process", ("worker",), "abcd", Number("processes", 1, 9), "scale worker to 4 processes"),
+        ("scale", "process", ("worker",), "a", Number("processes", 1, 9), "scale a to 4 processes"),
+        ("end session", "session", ("a", "b"), "ab", None, "end 2 sessions"),
+        ("cancel query", "query", ("a", "b"), "ab", None, "cancel 2 queries"),
+        ("drop index", "index", ("a", "b"), "ab", None, "drop 2 indexes"),
+        ("delete old backups", "backup", ("a", "b"), "ab", None, "delete old backups, 2 of them"),
+        ("silence", "alert", ("a", "b"), "ab", Number("minutes", 1, 9), "silence 2 alerts for 4 minutes"),
+        ("set retention", "log group", "ab", "ab", Number("days", 1, 9), "set retention, 2 log groups, to 4 days"),
+        ("prune the Engine", "leftover", (), "abc", None, "prune the Engine, 3 leftovers"),
+        ("prune the Engine", "leftover", (), "a", None, "prune the Engine a"),
+        ("frob", "", ("a", "b"), "ab", None, "frob 2 things"),
+    ],
+)
+def test_several_things_are_counted_by_their_name(
+    title: str, noun: str, asked: Sequence[str], names: str, number: Number | None, said: str
+) -> None:
+    action = Action("x", title, Danger.REVERSIBLE, "Does it.", number=number, noun=noun)
+    plan = planned(action, tuple(names), number=None if number is None else 4)
+    assert aim(replace(plan, request=replace(plan.request, subjects=tuple(asked)))) == said
+
+
 @pytest.mark.parametrize("width", [56, 60, 80, 160])
 def test_buttons_stand_below_each_other_where_they_have_no_room_side_by_side(width: int) -> None:
     buttons = [Button("cancel", "Cancel"), Button("go", aim(planned(PROVE, word="full"), width - BESIDE), 0.5)]
@@ -102,3 +130,13 @@ def test_a_title_and_a_field_go_on_below() -> None:
     field = field_lines(f"type {LONG} to go on", LONG[:20], True, 56, LONG)
     assert max(width_of(one.spans) for one in field) <= 56
     assert field[-1].text.rstrip().endswith(f"{LONG[:20]}_")
+
+
+def test_a_deed_told_in_a_line_counts_those_it_does_not_name_and_says_what_went_wrong() -> None:
+    deed = Deed(planned(PROVE, ("one", "two", "three", "four", "five")), "why", 0.0, over=True)
+    for step in deed.steps[:4]:
+        step.verdict = Verdict(Truth.CONFIRMED, SafeText("it is proven"))
+    deed.steps[4].verdict = Verdict(Truth.REFUTED, SafeText("it is broken"))
+    assert told(deed) == "prove by a restore one, two, three and 2 more: partial (five: it is broken)"
+    deed.steps[4].verdict = Verdict(Truth.CONFIRMED, SafeText("it is proven"))
+    assert told(deed) == "prove by a restore one, two, three and 2 more: CONFIRMED (it is proven)"

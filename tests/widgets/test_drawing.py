@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import get_character_cell_size
+from rich.cells import cell_len, get_character_cell_size
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
@@ -94,6 +97,19 @@ class TestMarks:
     def test_the_ascii_form_is_ascii_and_as_wide(self, raw: str) -> None:
         assert plain(raw).isascii()
         assert len(plain(raw)) == sum(map(get_character_cell_size, raw))
+
+    def test_no_sign_of_ours_becomes_a_question_mark_which_stands_for_what_is_not_known(self) -> None:
+        rooms = Path(__file__).resolve().parents[2]
+        files = [
+            *(rooms / "widgets").glob("*.py"),
+            *(rooms / "tui").glob("*.py"),
+            *(rooms / "tui/screens").glob("*.py"),
+        ]
+        said = [node.value for file in files for node in ast.walk(ast.parse(file.read_text()))
+                if isinstance(node, ast.Constant) and isinstance(node.value, str)]  # fmt: skip
+        signs = {one for one in "".join(said) if unicodedata.category(one)[0] in "PS" and not one.isascii()}
+        assert len(signs) > 40
+        assert {one for one in signs if plain(one) == "?"} == set()
 
     @given(st.text(alphabet=st.characters(categories=["L", "N", "P", "S"]), max_size=40), st.integers(0, 30))
     def test_fitting_gives_just_the_width(self, raw: str, width: int) -> None:
@@ -272,11 +288,47 @@ class TestOverview:
         assert "waiting for 2" in shown
         assert "well" not in shown
 
+    @pytest.mark.parametrize("environment", ["production", ""])
+    def test_on_the_smallest_screen_a_long_name_gives_way_to_the_environment_and_to_what_may_be_done(
+        self, environment: str
+    ) -> None:
+        heading = Heading("newsletter-of-a-large-house", environment, bool(environment), "ARMED 9:41", 12, armed=True)
+        shown = text(banner(heading, "03:12:41 UTC", 60))
+        assert cell_len(shown) == 60
+        assert ("▌PRODUCTION▐" if environment else "NO ENVIRONMENT") in shown
+        assert "▌ARMED 9:41▐" in shown
+        assert "12 alerts" in shown
+        assert shown.endswith("03:12:41 UTC ")
+
     def test_production_is_told_by_word_and_shape(self) -> None:
         shown = text(banner(Heading("shop", "production", True, "read-only", 2), "03:12:41 UTC", 80))
         assert "▌PRODUCTION▐" in shown
         assert "2 alerts" in shown
         assert len(shown) == 80
+
+    @pytest.mark.parametrize("width", [60, 80, 160])
+    def test_a_picture_that_stands_still_says_so_on_every_screen_and_has_no_clock_that_goes_on(
+        self, width: int
+    ) -> None:
+        noted = "maintenance until tomorrow 14:00  STORE LOST 03:01, 12 wait  1 run open: p"
+        heading = Heading("newsletter", "production", True, "ARMED 9:41", 2, note=noted, armed=True, frozen="03:12:41")
+        shown = text(banner(heading, "03:19:00 UTC", width))
+        assert "FROZEN" in shown
+        assert "03:12:41" in shown
+        assert "03:19:00" not in shown
+
+    @pytest.mark.parametrize("width", [60, 80, 160])
+    def test_that_no_audit_takes_what_is_done_is_said_on_every_screen(self, width: int) -> None:
+        glass = "BREAK GLASS: audit on stderr ONLY"
+        heading = Heading(
+            "newsletter", "production", True, "ARMED 9:41", 2, note="1 run open: p", armed=True, glass=glass
+        )
+        shown = text(banner(heading, "03:19:00 UTC", width))
+        assert cell_len(shown) == width
+        assert "▌PRODUCTION▐" in shown
+        assert "▌ARMED 9:41▐" in shown
+        assert "BREAK GLASS" in shown
+        assert (glass in shown) is (width == 160)
 
     def test_the_foot_shows_as_many_keys_as_fit(self) -> None:
         assert text(footer([("?", "help"), ("q", "quit")], 9)).strip() == "? help"

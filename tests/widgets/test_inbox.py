@@ -265,6 +265,37 @@ def test_an_alert_that_no_label_tells_apart_says_its_sentence() -> None:
     assert "mail: 1,204 waiting" in one_line(told, 80).text
 
 
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (80, "backlog campaign  "),
+        (96, "backlog campaign: 1,204 waiting, nobody take…"),
+        (160, "backlog campaign: 1,204 waiting, nobody takes them  "),
+    ],
+)
+def test_a_line_says_its_sentence_where_there_is_room_for_it_beside_what_tells_it_apart(width: int, said: str) -> None:
+    told = Told()
+    told.look(replace(alert(told.clock), words="campaign: 1,204 waiting, nobody takes them"))
+    line = one_line(told, width)
+    assert said in line.text
+    tones = [span.tone for span in line.spans if "campaign" in span.text or "waiting" in span.text]
+    assert tones == [Tone.WARNING, Tone.PLAIN][: len(tones)]
+
+
+def test_a_sentence_that_says_no_more_than_its_name_is_not_said_twice() -> None:
+    told = Told()
+    told.look(replace(alert(told.clock), words="campaign"))
+    assert "backlog campaign  " in one_line(told, 160).text
+
+
+def test_the_name_of_another_systems_rule_is_cut_where_it_is_longer_than_the_line() -> None:
+    told = Told()
+    raised = theirs(told.clock, "am", "k")
+    assert raised.theirs is not None
+    told.look(replace(raised, rule="r" * 90, theirs=replace(raised.theirs, labels=())), target="am")
+    assert width_of(one_line(told, 80).spans) <= 80
+
+
 def test_a_limit_of_nothing_at_all_is_not_shown() -> None:
     told = Told()
     told.look(replace(alert(told.clock), limit=0.0))

@@ -208,6 +208,15 @@ def test_what_all_queues_share_is_said_once() -> None:
     assert "7 failed, waiting for another try" in shown(QueuesPanel().brief(view(BUSY), 118))
 
 
+def test_in_the_detail_of_a_queue_no_number_touches_the_name_before_it() -> None:
+    detail = next(table for table in QueuesPanel.tables if table.name == "queues").detail
+    assert detail is not None
+    lines = [one.text for one in detail(replace(CALM, depths={**CALM.depths, "waiting-children": 7}))]
+    (children,) = [text for text in lines if "waiting-children" in text]
+    assert children.split() == ["in", "waiting-children", "7"]
+    assert {text[children.index("7") - 1] for text in lines} == {" "}, "all stand under each other"
+
+
 def test_the_detail_of_a_failed_job_shows_reason_and_stack() -> None:
     detail = next(table for table in QueuesPanel.tables if table.name == "failed").detail
     assert detail is not None

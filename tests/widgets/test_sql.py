@@ -77,3 +77,13 @@ def test_what_was_cut_and_what_is_asked_rarely_is_said() -> None:
     slow = SavedQuery("b", "b", unit=Unit.SECONDS, value=3, every=240, slowed="it ran out of time")
     table, _ = SqlPanel.tables
     assert table.columns[-1].cell(slow) == "asked every 4m00s: it ran out of time"
+
+
+def test_rows_of_a_query_that_was_not_answered_are_not_said_to_be_none() -> None:
+    rows = next(table for table in SqlPanel.tables if table.name == "rows")
+    denied = replace(FAILED, key=("id",))
+    assert rows.rows(replace(FACTS, queries=(denied,))) == []
+    said = "tokens expiring was not answered: our role may not read accounts"
+    assert rows.unseen(replace(FACTS, queries=(READERS, denied))) == said
+    assert rows.unseen(replace(FACTS, queries=(READERS, replace(denied, fault="", why="")))) == ""
+    assert rows.unseen(FACTS) == "", "nothing can be done for its rows, whoever answers"

@@ -176,7 +176,11 @@ class Picture(RoomScreen):
             self._asked_for.ask(need.reason and hands is not None and not hands.reason, need.typed)
         if self._focus in (REASON, NAME) and self._focus not in self._asked_for.asked:
             self._focus = "cancel"
-        self._show_in(self._fields, self._asked_for.lines(self._focus, self.size.width))
+        self._show_in(self._fields, self._under(self.size.width))
+
+    def _under(self, width: int) -> list[Line]:
+        """What stands under the plan: what is to be typed."""
+        return self._asked_for.lines(self._focus, width)
 
     @staticmethod
     def _show_in(view: LineView, lines: list[Line]) -> None:

@@ -140,10 +140,10 @@ class Seconded(Picture):
             return [Button("cancel", "Cancel", self._ripeness)]
         return [Button("cancel", "close"), Button("again", "look again, to ask anew")]
 
-    def _show_fields(self) -> None:
-        super()._show_fields()
-        if self._deed is None and (self._matter is not None or self._asking_them is not None):
-            self._show_in(self._fields, self._standing(self.size.width))
+    def _under(self, width: int) -> list[Line]:
+        """While a second person is asked, where that stands."""
+        asked = self._deed is None and (self._matter is not None or self._asking_them is not None)
+        return self._standing(width) if asked else super()._under(width)
 
     def _standing(self, width: int) -> list[Line]:
         """Whom it waits for and how long, or what came of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from time import monotonic
 from typing import ClassVar
@@ -178,6 +179,9 @@ class Consent(RoomScreen):
         """True once the last line has been on the screen."""
         self._said = ""
         """What came of the answer; empty: none was given."""
+        self._unclear = ""
+        """Why nobody knows what came of it; it may be given again."""
+        self._answering = False
 
     def body(self) -> ComposeResult:
         """The request."""
@@ -214,13 +218,21 @@ class Consent(RoomScreen):
         now, width = self.room.engine.clock.now(), self.size.width
         made = drawn.whole(self._proposal, now, width)
         over = self._said or ("" if self._waits else "it is over: it was withdrawn, answered, or has expired")
-        if over:
-            made += [line(), *folded(line(" ", Span(over, Tone.NOTICE)), width, 1)]
-        else:
+        over = "your answer is on its way …" if self._answering else over
+        if over or self._unclear:
+            made += [line(), *folded(line(" ", Span(over or self._unclear, Tone.NOTICE)), width, 1)]
+        if not over:
             keys = f"{self._key('approve')} approves it, {self._key('refuse')} refuses it"
             made += [line(), *folded(line(" ", dim(self._barred or keys)), width, 1)]
         self._view.show(made)
         self._read = self._read or self._view.top + self._view.size.height >= len(self._view.lines)
+
+    def hints(self) -> Sequence[tuple[str, str]]:
+        """Those that answer only while there is something to answer, and it can be answered from here."""
+        if not self._said and self._waits and not self._answering and not self._barred:
+            return super().hints()
+        gone = {self._key("approve"), self._key("refuse")}
+        return [(key, what) for key, what in super().hints() if key not in gone]
 
     def _key(self, action: str) -> str:
         return next((shown(key.keys) for key in self.room.keymap.of(self.where) if key.action == action), "")
@@ -236,7 +248,9 @@ class Consent(RoomScreen):
 
     def _pressed(self, action: str, at: float) -> None:
         barred = self._barred
-        if self._said or not self._waits:
+        if self._answering:
+            self.say("your answer is on its way")
+        elif self._said or not self._waits:
             self.say("there is nothing to answer any more")
         elif barred:
             self.say(barred)
@@ -270,12 +284,18 @@ class Consent(RoomScreen):
 
     async def _answer(self, granted: bool, words: str) -> None:
         assert isinstance(self._second, Agreements)
+        self._answering, self._unclear = True, ""
+        self.draw()
         try:
             await self._second.answer(self._proposal, granted, words)
             self._said = "you have approved it" if granted else "you have refused it"
-        except (Unfit, Unreachable, Unrecorded) as error:
+        except Unreachable as error:
+            self._unclear = f"{error}; while it waits it can be answered again"
+        except (Unfit, Unrecorded) as error:
             self._said = f"your answer does not count: {error}"
-        self.room.note(self._said)
+        finally:
+            self._answering = False
+        self.room.note(self._said or self._unclear)
         self.draw()
 
     # by a command, or a click: they only say which key it is

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -13,9 +14,20 @@ from textual.widget import Widget
 
 from desk.inbox.case import Case
 from tui.room import Room
+from widgets.folding import folded
 from widgets.lines import Span, Tone, fit, line
 from widgets.lineview import LineView
 from widgets.overview import footer
+
+FAULTS: Final = (
+    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, OSError, RuntimeError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""What nobody expects of a look or a log: a fault of our own, which is said where its answer would stand."""
+
+
+_NARROWEST: Final = 20
+"""Columns for which a question is folded at least."""
 
 
 class RoomScreen(Screen[None], inherit_bindings=False):
@@ -78,7 +90,12 @@ class RoomScreen(Screen[None], inherit_bindings=False):
         if going_on is not None:
             self._open_incident.show([going_on])
         self._show_pressing(width)
-        self._foot.show([footer(self.hints(), width, self._question or self._message or self.room.aside())])
+        foot = [footer(self.hints(), width, self._message or self.room.aside())]
+        if self._question:
+            foot = folded(line(" ", Span(self._question, Tone.NOTICE)), max(width, _NARROWEST), 1)
+        if self._foot.styles.height is None or self._foot.styles.height.value != len(foot):
+            self._foot.styles.height = len(foot)
+        self._foot.show(foot)
 
     def _show_pressing(self, width: int) -> None:
         """What waits for this person's answer, below the top line; not where they are about to confirm something."""
@@ -206,7 +223,8 @@ class RoomScreen(Screen[None], inherit_bindings=False):
     ) -> None:
         """Let the person type a line in place of the foot; `hidden` shows a dot for each letter.
 
-        Once something is typed the label stays in sight at the foot, unless the screen's title asks already (`titled`).
+        Once something is typed the label stays in sight at the foot, unless the screen's title asks already (`titled`);
+        one that is wider than the screen stands there whole from the start.
         `written`: it is something that a person writes down, and a paste of several lines becomes one line.
 
         `typed` follows each letter, `done` gets the end (absent: what was typed stays), `given_up` is told of Esc
@@ -217,14 +235,17 @@ class RoomScreen(Screen[None], inherit_bindings=False):
         if self._prompt is not None:
             return  # one line is being typed already
 
+        wide = 0 < self.size.width - 2 < cell_len(label) and not titled
+
         def follow(text: str) -> None:
-            self._keep_asked(label if text and not titled else "")
+            self._keep_asked(label if (text and not titled) or wide else "")
             typed(text)
 
-        self._prompt = prompt = Prompt(label, value, follow, done or typed, given_up or (lambda: typed("")), longest)
+        lead = "" if wide else label
+        self._prompt = prompt = Prompt(lead, value, follow, done or typed, given_up or (lambda: typed("")), longest)
         prompt.password, prompt.folds = hidden, written
         self.mount(prompt, before=self._foot)
-        self._keep_asked(label if value and not titled else "")
+        self._keep_asked(label if (value and not titled) or wide else "")
         self.set_focus(prompt, scroll_visible=False)  # at once: the next key is for the line
 
     def _keep_asked(self, question: str) -> None:

@@ -186,10 +186,11 @@ def marks_of(room: Room, target: str, since: float, until: float, recorded: Sequ
             found.append(_raised(alert.at, alert.severity, alert.words))
     now, wall = room.engine.clock.monotonic(), room.engine.clock.now().timestamp()
     for deed in room.deeds:
+        from widgets.act import aim  # where there is no deed nothing that speaks of acts is loaded: the wall has none
+
         at = wall - (now - deed.began)
         if deed.plan.target == target and not deed.refused:
-            subjects = plural(len(deed.steps), "object")
-            found.append(Mark(at, "►", Tone.KEY, f"{deed.plan.action.title}, {subjects}: {deed.reason}", 9))
+            found.append(Mark(at, "►", Tone.KEY, f"{aim(deed.plan)}: {deed.reason}", 9))
     for mark in recorded:
         if not any(other.sign == mark.sign and abs(other.at - mark.at) <= _SAME for other in found):
             found.append(mark)

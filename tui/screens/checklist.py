@@ -208,7 +208,7 @@ class OneChecklist(ChecklistLines):
         if left:
             self._list.point(left[0].key)
             self.draw()
-            self.say(f"{words.plural(len(left), 'box', 'boxes')} still to do: sign or skip, then sign off")
+            self.say(f"{words.plural(len(left), 'box', 'boxes')} still to do: sign or leave out each, then sign off")
             return
         ill = sum(one.word in ("bad", "unknown") for one in self._looked.items)
         well = f"{words.plural(ill, 'box', 'boxes')} not good; " if ill else ""

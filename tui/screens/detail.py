@@ -90,9 +90,12 @@ class Detail(RoomScreen):
         played: list[Part] = [SIMULATED, "  "] if entry.simulated else []
         parts: list[Part] = [" ", strong(entry.name), dim(f"  {kind.name}  "), *played, word, "  "]
         parts += age_parts([entry], self.room.now)
-        parts.append(dim(f", read every {entry.slot.target.settings.every * self.room.engine.pace:g} s"))
-        if entry.slot.snapshot is not None:
-            parts.append(dim(f", took {entry.slot.snapshot.took * 1000:.0f} ms"))
+        more = [f", read every {entry.slot.target.settings.every * self.room.engine.pace:g} s"]
+        more += [f", took {entry.slot.snapshot.took * 1000:.0f} ms"] if entry.slot.snapshot is not None else []
+        for text in more:  # as far as there is room: nothing of it is cut within a word
+            if width_of(line(*parts, text).spans) > self.size.width:
+                break
+            parts.append(dim(text))
         return line(*parts)
 
     def _head_lines(self, entry: Entry) -> list[Line]:

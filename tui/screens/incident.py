@@ -25,6 +25,8 @@ from widgets.lineview import LineView
 if TYPE_CHECKING:
     from tui.incidents import IncidentDesk
 
+_GAP: Final = 2
+"""Cells between the timeline and what stands beside it, besides its own margin: both are words."""
 _NOTE: Final = "note"
 """What an unsaid note is about."""
 
@@ -78,7 +80,7 @@ class IncidentScreen(ListScreen):
             self._beside.styles.width = across
         if beside:
             self._beside.show(self._panel(one, across - 2))
-        self._draw_timeline(width - across)
+        self._draw_timeline(width - across - _GAP * beside)
         self.draw_frame()
 
     def _draw_head(self, one: Incident, width: int, height: int) -> None:

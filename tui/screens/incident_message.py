@@ -124,20 +124,17 @@ class Message(Sheet):
         return made
 
     def _shown(self, width: int) -> list[Line]:
-        made = [line(dim(self._place()))]
-        made.append(line(strong("leave it"), dim("  nobody is told"), key="leave"))
+        made = [line(strong("leave it"), dim("  nobody is told"), key="leave")]
         for name in self._draft.missing:
             begun = self._unsaid.get(*self._key(name))
             told = f"begun: {SafeText(begun, 200)}" if begun else KNOWN.get(name, "")
             made.append(line(strong(f"fill in {{{name}}}"), dim(f"  {told}"), key=f"fill {name}"))
-        made.append(
-            line(strong("copy it"), dim("  through the terminal, to paste it where people read it"), key="copy")
-        )
+        made.append(line(strong("copy it"), dim("  through the terminal, to be pasted"), key="copy"))
         for name in self._of.desk.channels(self._template):
             made.append(
                 line(strong(f"send it to {SafeText(name, 60)}"), dim("  [notify] of the profile"), key=f"send {name}")
             )
-        return made
+        return [line(dim(self._place())), *(part for one in made for part in folded(one, width, 4))]
 
     def _place(self) -> str:
         """Which part of a text is in sight that is longer than its room; empty: all of it is."""

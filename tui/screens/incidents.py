@@ -110,7 +110,7 @@ def declare(screen: RoomScreen, desk: IncidentDesk, cases: Sequence[Case] = ()) 
     if refused(screen):
         return
 
-    ours = " (our levels: the profile names none)" if desk.scheme.levels_by == "ours" else ""
+    ours = " (the profile names no levels)" if desk.scheme.levels_by == "ours" else ""
     items = [("", "leave it", "declares no incident"), *drawn.severities(desk.scheme.levels)]
     ask = partial(_title, screen, desk, cases)
     pick(screen, f"Incident: how severe is it?{ours}", items, ask, left="no incident was declared")

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import ClassVar, Final, cast
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 
@@ -18,10 +17,11 @@ from desk import words
 from probes.base import Look, ProbeError, SafeText
 from probes.base.log import ANSWERED, Asking, Level, Note, Times, expression, masked
 from tui.room import Room
-from tui.screens.base import RoomScreen
+from tui.screens.base import FAULTS, RoomScreen
 from tui.screens.log_lines import Look as View
 from tui.screens.log_lines import told, window
-from tui.screens.log_ring import KEPT, Ring
+from tui.screens.log_ring import KEPT, Finds, Ring
+from widgets.folding import folded
 from widgets.lines import Line, Part, Span, Tone, dim, line, strong, width_of
 from widgets.lineview import LineView
 
@@ -37,6 +37,8 @@ _OPTIONS: Final = re.compile(r"^(?:\s*-{1,2}\w\S*(?:\s+\d+[smhd]?(?=\s))?\s+)+")
 """Options before what is searched for everywhere."""
 _ANSWER: Final = 400
 """Characters of an answer."""
+_WHY: Final = 3
+"""Lines that the reason of an end takes at most."""
 
 
 class Log(RoomScreen):
@@ -61,6 +63,8 @@ class Log(RoomScreen):
         self._ring = Ring(Times(room.engine.clock.now))
         self._seen = View()
         self._end = ""
+        self._broken = False
+        """True where it ended otherwise than it should have."""
         self._note = ""
         self._at: int | None = None
         """Number of the last line shown; None follows."""
@@ -107,6 +111,7 @@ class Log(RoomScreen):
         _, asked, answer = self._subject.partition(ANSWERED)
         if asked:
             self._look_for(_OPTIONS.sub("", answer.strip() + " ").strip())
+        self._end, self._broken = "", False
         self._following = asyncio.create_task(self._follow())
 
     async def _follow(self) -> None:
@@ -114,7 +119,7 @@ class Log(RoomScreen):
         try:
             stream = self.room.engine.probe(self._target).follow(self._look.name, self._subject)
             now = clock.now().timestamp()
-            async with aclosing(cast("_Closing", stream)) as following:
+            async with aclosing(stream) as following:
                 async for text in following:
                     if isinstance(text, Note):
                         self._note = str(text)
@@ -130,8 +135,13 @@ class Log(RoomScreen):
             raise
         except ProbeError as error:
             self._end = f"{'broken off' if self._ring.rows else 'nothing to show'}: {error.message}"
+            self._broken = True
         except OSError as error:
             self._end = f"the log broke off ({type(error).__name__})"
+            self._broken = True
+        except FAULTS as error:
+            self._end = f"broken off: a fault of our own ({type(error).__name__})"
+            self._broken = True
         finally:
             self._drawn = -1
 
@@ -152,11 +162,21 @@ class Log(RoomScreen):
         if not self.is_current or self.size.width < 1:
             return
         self._drawn = self._ring.came
-        self._title.show([self._title_line()])
+        self._show_title()
         self._told.show([told(self._ring, self.size.width)])
         self._view.show(self._window())
         if self._view.cursor != self._pointed_key():
             self._view.point(self._pointed_key())
+
+    def _show_title(self) -> None:
+        """What it is and how it stands; why it broke off is read whole, on lines of its own."""
+        lines = [self._title_line()]
+        if self._broken:
+            said = f"{self._end}; G tries again"
+            lines += folded(line(" ", Span(said, Tone.WARNING)), self.size.width, 1)[:_WHY]
+        if self._title.styles.height is None or self._title.styles.height.value != len(lines):
+            self._title.styles.height = len(lines)
+        self._title.show(lines)
 
     def _title_line(self) -> Line:
         ring, newer = self._ring, self._newer()
@@ -173,7 +193,7 @@ class Log(RoomScreen):
         elif not self._end and not self._note:
             parts.append(dim("  following"))
         parts += [dim(f"  {SafeText(self._note, 200)}")] if self._note else []
-        parts += [Span(f"  {self._end}", Tone.WARNING)] if self._end else []
+        parts += [Span("  broken off" if self._broken else f"  {self._end}", Tone.WARNING)] if self._end else []
         return line(*self._short(parts))
 
     def _short(self, parts: list[Part]) -> list[Part]:
@@ -250,8 +270,15 @@ class Log(RoomScreen):
         self._go(0)
 
     def action_last(self) -> None:
-        """The newest line; follow again."""
+        """The newest line; follow again, also what broke off."""
         self._paused, self._point = False, None
+        if self._broken:
+            now = self.room.engine.clock.now()
+            if self._ring.rows:
+                self._ring.add(
+                    f"── begun again at {now:%H:%M:%S}, lines from before may come twice ──", now.timestamp()
+                )
+            self._begin()
         self._go(KEPT * 2)
 
     def action_pause(self) -> None:
@@ -354,7 +381,7 @@ class Log(RoomScreen):
         self._narrow(least, self._ring.only)
         self.say(f"{least.word} and worse" if least is not Level.UNKNOWN else "lines of all levels")
 
-    def _narrow(self, least: Level, only: re.Pattern[str] | None) -> None:
+    def _narrow(self, least: Level, only: Finds | None) -> None:
         self._ring.narrow(least, only)
         self._draw_lines()
 
@@ -386,12 +413,10 @@ class Log(RoomScreen):
             return
         title = f"{self._target}: by {SafeText(text.strip() or 'address', 60)}"
         rows = self._ring.visible
-        self.call_after_refresh(self.app.push_screen, LogSenders(self.room, title, rows, take, self._only_sender))
+        self.call_after_refresh(self.app.push_screen, LogSenders(self.room, title, rows, take, self._only_from))
 
-    def _only_sender(self, wanted: str) -> None:
-        from tui.screens.log_senders import only
-
-        self._ring.narrow(self._ring.least, only(wanted))
+    def _only_from(self, wanted: Finds) -> None:
+        self._ring.narrow(self._ring.least, wanted)
         self._at, self._point = None, None
 
     def action_further(self) -> None:
@@ -415,10 +440,6 @@ class Log(RoomScreen):
             self._ring.narrow(Level.UNKNOWN, None)
         self._draw_lines()
         return had
-
-
-class _Closing(AsyncIterator[SafeText]):
-    async def aclose(self) -> None: ...
 
 
 def open_log(screen: RoomScreen, room: Room, target: str, subject: str, search: str = "") -> None:

@@ -143,6 +143,17 @@ def _narrowed(ring: Ring) -> str:
     return f"{what}: {words.count(len(ring.visible))} of {words.count(len(ring.rows))}"
 
 
+def clocks(moments: Sequence[float | None]) -> list[str]:
+    """When each was, with its day where they are not all of one.
+
+    >>> clocks([0, 60, None]), clocks([0, 86400])
+    (['00:00:00', '00:01:00', '–'], ['01-01 00:00', '01-02 00:00'])
+    """
+    there = [datetime.fromtimestamp(one, UTC) if one is not None else None for one in moments]
+    how = "%m-%d %H:%M" if len({one.date() for one in there if one is not None}) > 1 else "%H:%M:%S"
+    return [f"{one:{how}}" if one is not None else "–" for one in there]
+
+
 def _from_to(first: float, last: float) -> str:
     """When, with days where it is not all of one.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from probes.base.log import Level, Times, Traces, level_of
 from probes.base.logcount import Histogram
@@ -19,6 +19,13 @@ _SLACK: Final = 1000
 LABEL: Final = " │ "
 """Stands between where a line is from and the line."""
 LONGEST_LABEL: Final = 100
+
+
+class Finds(Protocol):
+    """What tells the lines that are wanted, as an expression does."""
+
+    def search(self, string: str, /) -> object:
+        """Anything but None for a line that is."""
 
 
 class Row(NamedTuple):
@@ -47,7 +54,7 @@ class Ring:
         self.warnings = 0
         self.histogram = Histogram()
         self.least = Level.UNKNOWN
-        self.only: re.Pattern[str] | None = None
+        self.only: Finds | None = None
         self._before: dict[str, Level] = {}
         self._traces = Traces()
         self._seen_at: float | None = None
@@ -108,8 +115,8 @@ class Ring:
     def _passes(self, row: Row) -> bool:
         return row.level >= self.least and (self.only is None or self.only.search(row.text) is not None)
 
-    def narrow(self, least: Level, only: re.Pattern[str] | None) -> None:
-        """Show only lines of a level or worse, and those that an expression finds."""
+    def narrow(self, least: Level, only: Finds | None) -> None:
+        """Show only lines of a level or worse, and those that `only` finds."""
         self.least, self.only = least, only
         if least is Level.UNKNOWN and only is None:
             self.visible = self.rows

@@ -6,8 +6,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Final
 
@@ -15,6 +14,7 @@ from desk import words
 from probes.base import SafeText
 from probes.base.log import Level
 from tui.room import Room
+from tui.screens.log_lines import clocks
 from tui.screens.log_ring import Row
 from tui.screens.sheet import Sheet
 from widgets.lines import Line, Span, Tone, dim, fit, line
@@ -32,6 +32,10 @@ _ADDRESS: Final = re.compile(
 )
 _TRIED: Final = 6
 """Things in a line that look like an address and are looked at."""
+_LAST: Final = 13
+"""Cells for when one was seen last."""
+_WITH_LAST: Final = 76
+"""Columns from which that is shown: those within a screen of 80."""
 _BREATH: Final = 200
 """Lines counted before keys are answered again."""
 
@@ -48,10 +52,13 @@ class Sender:
     errors: int = 0
     last: float | None = None
     """Seconds since 1970."""
-    peak: int = 0
-    """The most lines in one minute by the clock."""
-    minute: int = -1
-    in_minute: int = 0
+    minutes: dict[int, int] = field(default_factory=dict)
+    """Lines by the minute of the clock: those of several sources come mixed."""
+
+    @property
+    def peak(self) -> int:
+        """The most lines in one minute; 0 where none tells its time."""
+        return max(self.minutes.values(), default=0)
 
     def take(self, row: Row) -> None:
         """Count one line."""
@@ -61,8 +68,7 @@ class Sender:
             return
         self.last = row.at if self.last is None else max(self.last, row.at)
         minute = int(row.at // 60)
-        self.in_minute = self.in_minute + 1 if minute == self.minute else 1
-        self.minute, self.peak = minute, max(self.peak, self.in_minute)
+        self.minutes[minute] = self.minutes.get(minute, 0) + 1
 
 
 def address(text: str) -> str:
@@ -95,18 +101,29 @@ def taking(wanted: re.Pattern[str]) -> Taking:
     return take
 
 
-def only(name: str) -> re.Pattern[str]:
-    """An expression for the lines of a sender."""
-    return re.compile(rf"(?:(?<![\w.:])|(?<=::ffff:)){re.escape(name)}(?!\w|\.\w)")
+def _sent_by(take: Taking, text: str) -> str:
+    return str(SafeText(take(text), 120))
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """The lines of one sender: those that are counted for it."""
+
+    take: Taking
+    name: str
+
+    def search(self, string: str, /) -> object:
+        """None: the line is another's."""
+        return _sent_by(self.take, string) == self.name or None
 
 
 class LogSenders(Sheet):
     """Counts lines, then lists who sent them, the busiest first."""
 
     def __init__(
-        self, room: Room, title: str, rows: Sequence[Row], take: Taking, choose: Callable[[str], None]
+        self, room: Room, title: str, rows: Sequence[Row], take: Taking, choose: Callable[[From], None]
     ) -> None:
-        """`choose` is told the sender that a person chose."""
+        """`choose` is told whose lines a person chose."""
         super().__init__(room, title, self._shown, self._chosen)
         self._rows, self._take, self._tell = list(rows), take, choose
         self._found: list[Sender] | None = None
@@ -133,7 +150,7 @@ class LogSenders(Sheet):
             if row.at is not None:
                 first = row.at if first is None else min(first, row.at)
                 last = row.at if last is None else max(last, row.at)
-            name = str(SafeText(self._take(row.text), 120))
+            name = _sent_by(self._take, row.text)
             if not name:
                 self._without += 1
             elif name in found or len(found) < SENDERS:
@@ -156,27 +173,28 @@ class LogSenders(Sheet):
         rest = [f"{words.plural(self._without, 'line')} without one"] if self._without else []
         rest += [f"{words.plural(self._others, 'line')} of further ones"] if self._others else []
         rest += [f"the {SHOWN} busiest are listed"] if len(self._found) > SHOWN else []
-        head = ("lines", "a minute", "at most", "errors", "last")
-        cells = [fit(name, 10, right=True) for name in head[: 5 if width >= 80 else 4]]
+        listed = self._found[:SHOWN]
+        lasts = clocks([one.last for one in listed])
+        cells = [fit(name, 10, right=True) for name in ("lines", "a minute", "at most", "errors")]
+        cells += [fit("last", _LAST, right=True)] if width >= _WITH_LAST else []
         made = [
             line(total, dim(f"; {', '.join(rest)}" if rest else "")),
             line(),
             line(dim("".join(one.text for one in cells))),
         ]
-        return [*made, *(self._line(one, width) for one in self._found[:SHOWN])]
+        return [*made, *(self._line(one, last, width) for one, last in zip(listed, lasts, strict=True))]
 
-    def _line(self, one: Sender, width: int) -> Line:
+    def _line(self, one: Sender, last: str, width: int) -> Line:
         rate = "–" if self._minutes is None or one.last is None else words.count(round(one.count / self._minutes, 1))
-        last = f"{datetime.fromtimestamp(one.last, UTC):%H:%M:%S}" if one.last is not None else "–"
         parts = [
             fit(words.count(one.count), 10, right=True),
             fit(rate, 10, right=True),
             fit(words.count(one.peak) if one.peak else "–", 10, right=True),
             fit(Span(words.count(one.errors), Tone.WARNING if one.errors else Tone.DIM), 10, right=True),
         ]
-        parts += [fit(dim(last), 10, right=True)] if width >= 80 else []
+        parts += [fit(dim(last), _LAST, right=True)] if width >= _WITH_LAST else []
         return line(*parts, "  ", one.name, key=one.name)
 
     def _chosen(self, key: str) -> None:
         self.leave()
-        self._tell(key)
+        self._tell(From(self._take, key))

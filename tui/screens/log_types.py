@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from desk import words
 from probes.base.log import LONGEST_TYPE
 from probes.base.logcount import OTHERS, TypeCount, Types
 from tui.room import Room
+from tui.screens.log_lines import clocks
 from tui.screens.log_ring import LABEL, LONGEST_LABEL, Row
 from tui.screens.sheet import Sheet
 from widgets.levels import LEVEL_TONES
@@ -62,15 +62,14 @@ class LogTypes(Sheet):
             line(dim("alike but for times, numbers, ids and quoted texts; Enter shows only these")),
             line(),
         ]
-        for one in self._types:
-            last = f"{datetime.fromtimestamp(one.last, UTC):%H:%M:%S}" if one.last is not None else ""
+        for one, last in zip(self._types, clocks([each.last for each in self._types]), strict=True):
             lines.append(
                 line(
                     fit(words.count(one.count), 8, right=True),
                     "  ",
                     fit(Span(one.level.word, LEVEL_TONES.get(one.level, Tone.PLAIN)), 8),
                     "  ",
-                    fit(dim(last), 10 if width >= 80 else 0),
+                    fit(dim(last), 13 if width >= 76 else 0),
                     one.type or "(nothing but numbers)",
                     key=one.type if one.type and one.type != OTHERS else "",
                 )

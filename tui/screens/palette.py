@@ -61,7 +61,8 @@ def palette(room: Room, screen: RoomScreen) -> Menu:
     def also(text: str) -> list[tuple[str, str, str]]:
         """What a pasted command means to the targets."""
         pasted.clear()
-        pasted.update({f"meant {target}": (target, one) for target, one in meant(room, text)})
+        if " " in text.strip():  # one word is what narrows the list down
+            pasted.update({f"meant {target}": (target, one) for target, one in meant(room, text)})
         return [
             (key, f"{one.request.action} on {target}", one.warning or "what this command means, guarded")
             for key, (target, one) in pasted.items()

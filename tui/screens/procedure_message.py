@@ -68,24 +68,23 @@ class RunMessage(Sheet):
                 line(),
                 *folded(line(Span(f"✕ it does not leave: {self._draft.refused}", Tone.CRITICAL)), width, 2),
             ]
-        made += [line(), line(strong("leave it"), dim("  nobody is told"), key="leave")]
+        choices = [line(strong("leave it"), dim("  nobody is told"), key="leave")]
         for name in self._draft.missing:
-            made.append(line(strong(f"fill in {{{name}}}"), dim(f"  {KNOWN.get(name, '')}"), key=f"fill {name}"))
-        made.append(
-            line(strong("copy it"), dim("  through the terminal, to paste it where people read it"), key="copy")
-        )
+            choices.append(line(strong(f"fill in {{{name}}}"), dim(f"  {KNOWN.get(name, '')}"), key=f"fill {name}"))
+        choices.append(line(strong("copy it"), dim("  through the terminal, to be pasted"), key="copy"))
         for name in self._desk.channels(self._template):
-            made.append(
+            choices.append(
                 line(strong(f"send it to {SafeText(name, 60)}"), dim("  [notify] of the profile"), key=f"send {name}")
             )
-        return made
+        return [*made, line(), *(part for one in choices for part in folded(one, width, 4))]
 
     def _chosen(self, key: str) -> None:
         what, _, name = key.partition(" ")
         if what == "leave":
             self.leave()
         elif what == "fill":
-            self.ask(f"{{{name}}}: {KNOWN.get(name, name)}?", "", unheard, partial(self._filled, name), self.draw, TEXT)
+            label = f"{{{name}}}: {KNOWN.get(name, name)}?"
+            self.ask(label, "", unheard, partial(self._filled, name), self.draw, TEXT, written=True)
         elif self._draft.refused:
             self.say(f"it does not leave: {self._draft.refused}", 8.0)
         elif what == "copy":

@@ -218,6 +218,8 @@ class RunScreen(RoomScreen):
         from desk.runbook.placeholders import secret
 
         there = self.room.procedures
+        if work.command.asked:
+            return f"{SafeText(', '.join(work.command.asked), 60)} is typed where the line is run"
         held = next((one for one in (*work.command.sets, *work.command.uses) if secret(one)), "")
         if held:  # it would come as an argument, and those are in the list of processes and in the audit
             return f"{SafeText(held, 60)} is a secret, which would be kept in the audit"

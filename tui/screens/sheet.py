@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any, ClassVar, Final
 
@@ -15,7 +16,7 @@ from probes.base import Cause, ProbeError, SafeText
 from probes.base.log import masked
 from tui.keys import shown
 from tui.room import Room
-from tui.screens.base import RoomScreen
+from tui.screens.base import FAULTS, RoomScreen
 from widgets.failure import sorry
 from widgets.folding import folded, wrapped
 from widgets.lines import Line, Span, Tone, dim, fit, line, shortened, strong
@@ -70,10 +71,15 @@ class Sheet(RoomScreen):
         width, height = self.size.width, self._view.size.height
         end = min(self._view.top + height, len(self._view.lines))
         read = f"{end} of {len(self._view.lines)}" if 0 < height < len(self._view.lines) else ""
+        read = "  ".join(filter(None, (self._age(), read)))
         room = width - 2 - (len(read) + 2 if read else 0)
         self._title.show(
             [line(" ", fit(strong(shortened(self._title_text, room)), room), "  " * bool(read), dim(read))]
         )
+
+    def _age(self) -> str:
+        """How old it is what one reads; empty: it is not of a moment."""
+        return ""
 
     def hints(self) -> Sequence[tuple[str, str]]:
         """Those of what there is to do here: to choose, to read on."""
@@ -362,6 +368,8 @@ class Answer(Sheet):
         super().__init__(room, f"{target}: {name} {room.called(target, subject)}", self._answer)
         self._asked = (target, name, subject)
         self._got: Sequence[Line] = [line(dim("asking …"))]
+        self._at: datetime | None = None
+        """When it was answered."""
         self._asking: asyncio.Task[None] | None = None
 
     def on_mount(self) -> None:
@@ -373,6 +381,11 @@ class Answer(Sheet):
         """Nobody waits for the answer any more."""
         if self._asking is not None:
             self._asking.cancel()
+
+    def _age(self) -> str:
+        if self._at is None:
+            return ""
+        return f"{words.age(max(0.0, (self.room.engine.clock.now() - self._at).total_seconds()))} old"
 
     def _answer(self, width: int) -> list[Line]:
         return [part for one in self._got for part in folded(one, width)]
@@ -386,8 +399,11 @@ class Answer(Sheet):
             self._got = sorry(error)
         except TimeoutError:
             self._got = sorry(ProbeError(Cause.TIMEOUT_READ, "no answer within 60 s"))
+        except FAULTS as error:
+            self._got = sorry(ProbeError(Cause.INTERNAL, f"a fault of our own ({type(error).__name__})"))
         else:
             cut = [line(dim(f"{sheet.dropped} more lines left out"))] if sheet.dropped else []
             said = (SafeText(masked(str(text)), len(str(text)) + 10) for text in sheet.lines)
             self._got = [*(line(text) for text in said), *cut] or [line(dim("it has nothing to say"))]
+        self._at = self.room.engine.clock.now()
         self.draw()

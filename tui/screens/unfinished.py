@@ -31,7 +31,7 @@ def acts_sheet(room: Room) -> Sheet:
     """Measures in force, then what was done in this session, newest first; Enter shows one again."""
 
     def lines(width: int) -> list[Line]:
-        made = [*_recorded(room, width), *_in_force(room, width)]
+        made = [*_recorded(room, width), *_told(room, width), *_in_force(room, width)]
         if not room.deeds:
             return [*made, line(dim("nothing was done in this session"))]
         now = room.engine.clock.monotonic()
@@ -62,6 +62,15 @@ def _recorded(room: Room, width: int) -> list[Line]:
         return []
     lost = f"; {words.plural(standing.lost, 'reading')} lost" if standing.lost else ""
     return [*folded(line(Span(f"the black box: {standing.words}{lost}", Tone.WARNING)), width), line()]
+
+
+def _told(room: Room, width: int) -> list[Line]:
+    """What is not shared and what people were not told of, all of it: the top line may have no room for the reason."""
+    shared = room.sharing.standing.words(room.engine.clock.monotonic()) if room.sharing is not None else ""
+    notices = room.dispatch.words if room.dispatch is not None else ""
+    said = [f"the shared store: {shared}"] if shared else []
+    said += [f"telling people: {notices}"] if notices else []
+    return [part for one in said for part in (*folded(line(Span(one, Tone.WARNING)), width), line())]
 
 
 def _in_force(room: Room, width: int) -> list[Line]:

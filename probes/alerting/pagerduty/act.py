@@ -45,18 +45,22 @@ from probes.base import (
 ACKNOWLEDGE: Final = Action(
     commands.ACKNOWLEDGE, "acknowledge", Danger.REVERSIBLE,
     what="Says that you have it in hand: nobody further is told, until PagerDuty's own limit for that is over.",
+    noun="incident",
 )  # fmt: skip
 RESOLVE: Final = Action(
     commands.RESOLVE, "resolve", Danger.DISRUPTIVE,
     what="Closes the incident: nobody is told of it any more, and it can't be opened again.",
+    noun="incident",
 )  # fmt: skip
 ESCALATE: Final = Action(
     commands.ESCALATE, "escalate to a level", Danger.DISRUPTIVE, number=Number("level", 1, commands.LEVELS),
     what="Gives the incident to a level of its escalation policy: whoever is on call there is told now.",
+    noun="incident",
 )  # fmt: skip
 NOTE: Final = Action(
     commands.NOTE, "add a note", Danger.REVERSIBLE, word=Word("note", commands.NOTES),
     what="Adds a note to the incident, which all who follow it can read.",
+    noun="incident",
 )  # fmt: skip
 _EARLY: Final = timedelta(seconds=90)
 """By which a note's own time may lie before the plan's look: whole minutes and clocks differ."""

@@ -44,16 +44,19 @@ from probes.base import (
 RESOLVE: Final = Action(
     commands.RESOLVE, "resolve", Danger.REVERSIBLE,
     what="Calls the issue resolved: the next event of it makes it come back as regressed.",
+    noun="issue",
 )  # fmt: skip
 ARCHIVE: Final = Action(
     commands.ARCHIVE, "archive for a time", Danger.DISRUPTIVE,
     number=Number("minutes", commands.LEAST, commands.MOST),
     what="Takes the issue out of sight until a set time: nobody is told of it meanwhile, whatever happens.",
+    noun="issue",
 )  # fmt: skip
 ASSIGN: Final = Action(
     commands.ASSIGN, "assign", Danger.REVERSIBLE,
     word=Word("e-mail or name of a member, or team:ID", commands.PERSON),
     what="Gives the issue to a member or a team, who are told of it.",
+    noun="issue",
 )  # fmt: skip
 _LATE: Final = 120.0
 """Seconds by which an archive may end otherwise than it was asked."""

@@ -53,12 +53,14 @@ SILENCE: Final = Action(
     Danger.DISRUPTIVE,
     "Turns an alarm's actions off for so many minutes: nobody is told and nothing scales by it; its state goes on.",
     Number("minutes", 1, MOST_MINUTES),
+    noun="alarm",
 )
 ENABLE: Final = Action(
     commands.ENABLE,
     "enable actions",
     Danger.REVERSIBLE,
     "Turns an alarm's actions on; for what it found before, it stays silent.",
+    noun="alarm",
 )
 TEST: Final = Action(
     commands.TEST,

@@ -52,6 +52,7 @@ SET_RETENTION: Final = Action(
     "Sets after how many days a log group deletes what was written; a lower number deletes what is older.",
     Number("days", DAYS[0], DAYS[-1]),
     grave=True,
+    noun="log group",
 )
 
 NEEDED: Final = {"logs:PutRetentionPolicy": "set the retention of log groups"}

@@ -60,6 +60,10 @@ class Sweep:
     start: int
     end: int
     """Milliseconds since 1970, both included."""
+    stream: str = ""
+    """The one stream of the group that is read; empty: see `streams`."""
+    streams: str = ""
+    """What the names of the streams that are read begin with; empty: all are."""
     token: str = ""
     """Where to go on; empty: not begun, or done."""
     done: bool = False
@@ -84,6 +88,10 @@ class Sweep:
     async def _page(self, calls: Calls, most: int) -> list[Event]:
         asked: dict[str, Any] = {"logGroupName": self.group, "startTime": self.start, "endTime": self.end}
         asked |= {"filterPattern": self.pattern} if self.pattern else {}
+        if self.stream:
+            asked["logStreamNames"] = [self.stream]
+        elif self.streams:
+            asked["logStreamNamePrefix"] = self.streams
         asked |= {"nextToken": self.token} if self.token else {}
         asked |= {"limit": most} if most else {}
         answer = await calls.read("logs", "filter_log_events", **asked)

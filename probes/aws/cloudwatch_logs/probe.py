@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
@@ -13,7 +13,7 @@ from probes.aws.cloudwatch_logs.events import Budget
 from probes.aws.cloudwatch_logs.facts import PATTERN, Group, LogsFacts
 from probes.aws.cloudwatch_logs.gauges import RULES, SPECS, measured
 from probes.aws.cloudwatch_logs.groups import CAP, Groups
-from probes.aws.cloudwatch_logs.lines import Source, follow, search, tail
+from probes.aws.cloudwatch_logs.lines import Source, every, follow, search, tail
 from probes.aws.cloudwatch_logs.patterns import filter_of, matching
 from probes.aws.cloudwatch_logs.settings import CloudWatchLogsSettings, PatternSetting
 from probes.base import Cause, Context, Gap, Look, Probe, ProbeError, SafeText, Sheet, Snapshot, Target
@@ -90,7 +90,7 @@ class CloudWatchLogsProbe(Probe[LogsFacts]):
             return await search(self._calls, sources, minutes, f"search: {SafeText(what, 120)}", patience)
         return await super().look(name, subject)
 
-    async def follow(self, name: str, subject: str) -> AsyncIterator[SafeText]:
+    async def follow(self, name: str, subject: str) -> AsyncGenerator[SafeText, None]:
         """Lines of a group, or those that a pattern finds in its groups, as they are written."""
         if name != "follow":
             raise ProbeError(Cause.MISSING, f"cloudwatch_logs cannot follow {name}")
@@ -117,7 +117,7 @@ class CloudWatchLogsProbe(Probe[LogsFacts]):
         if not subject:
             raise ProbeError(Cause.MISSING, "lines belong to a group or a pattern: go to its line first")
         if not subject.startswith(PATTERN):
-            return [Source(subject, "", lambda message: True)]
+            return [Source(subject, "", every)]
         pattern = self._pattern(subject)
         if not self._shown:
             budget = Budget(_PAGES, _SIZE, self.context.monotonic() + self.settings.timeout * _SHARE)

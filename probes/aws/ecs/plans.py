@@ -15,6 +15,7 @@ RESTART: Final = Action(
     "restart", "restart", Danger.DISRUPTIVE, rolling=True,
     what="Begins a new deployment of the same revision: new tasks come up, then the old ones go. Its image's tag is "
     "pulled again.",
+    noun="service",
 )  # fmt: skip
 SCALE: Final = Action(
     "scale", "scale", Danger.REVERSIBLE, number=Number("tasks", 1, MOST), many=False,
@@ -35,6 +36,7 @@ ROLL_BACK: Final = Action(
 STOP_TASK: Final = Action(
     "stop-task", "stop task", Danger.DISRUPTIVE, rolling=True,
     what="Ends one task; a service starts another in its place.",
+    noun="task",
 )  # fmt: skip
 ON_SERVICES: Final = (RESTART, SCALE, ROLL_BACK, BOUNDS_OF, STOP)
 ACTIONS: Final = (*ON_SERVICES, STOP_TASK)

@@ -7,12 +7,13 @@ while somebody looks.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
 from probes.aws.calls import Calls
+from probes.aws.cloudwatch_logs.lines import Source
 from probes.aws.ecs import logs, parse
 from probes.aws.ecs.around import SOME, USE, Targets, Use, bounds_of
 from probes.aws.ecs.console import consoles
@@ -122,12 +123,12 @@ class EcsProbe(Probe[EcsFacts]):
             return Sheet(f"last lines of {subject}", tuple(await logs.tail(self._calls, await self._sources(subject))))
         return await super().look(name, subject)
 
-    async def follow(self, name: str, subject: str) -> AsyncIterator[SafeText]:
+    async def follow(self, name: str, subject: str) -> AsyncGenerator[SafeText, None]:
         """The log of a service's containers, or of one task's."""
         if name != "logs":
             raise ProbeError(Cause.MISSING, f"ecs cannot follow {name}")
         await self._calls.whose()
-        async with aclosing(logs.follow(self._calls, await self._sources(subject))) as lines:  # type: ignore[type-var]
+        async with aclosing(logs.follow(self._calls, await self._sources(subject))) as lines:
             async for line in lines:
                 yield line
 
@@ -231,7 +232,7 @@ class EcsProbe(Probe[EcsFacts]):
             raise ProbeError(Cause.GONE, "ECS does not know that task any more: it keeps them for about an hour")
         return found[0]
 
-    async def _sources(self, subject: str) -> list[logs.Source]:
+    async def _sources(self, subject: str) -> list[Source]:
         task = await self._task(subject) if "task/" in subject else None
         service = task.service if task is not None else subject
         name = task.revision if task is not None else (await self._service(subject)).revision

@@ -231,9 +231,10 @@ def verdict(there: ParameterGroup | None, word: str, outcome: Outcome, after: fl
         return Verdict(Truth.REFUTED, SafeText("the parameter group is gone"))
     if there.policy != word:
         accepted = "AWS accepted it, but " if outcome.result is Result.DONE else ""
-        truth = Truth.PENDING if after < _BEGINS and outcome.result is Result.DONE else Truth.REFUTED
+        truth = Truth.PENDING if after < _BEGINS else Truth.REFUTED
         return Verdict(truth, SafeText(f"{accepted}it says {there.policy or 'nothing'}"))
-    waiting = {one.cluster: str(one.in_force) for one in there.users if one.cluster in there.waiting}
+    states = ((one.cluster, str(one.in_force)) for one in there.users)
+    waiting = {name: state or "does not tell" for name, state in states if state != "in-sync"}
     if waiting:
         told = ", ".join(f"{name} {state}" for name, state in sorted(waiting.items()))
         return Verdict(Truth.PENDING, SafeText(f"the group says {word}; not in force yet: {told}", 300))

@@ -34,11 +34,18 @@ async def newest(calls: Calls, instance: str) -> list[str]:
         raise ProbeError(Cause.MISSING, f"RDS keeps no log file of {SafeText(instance, 80)}")
     told = [_told(one) for one in files[:_FILES]]
     if len(files) > _FILES or answer.cut:
-        told.append(f"and {len(files) - _FILES} older files")
+        more = len(files) - _FILES
+        told.append(f"and {'more than ' * answer.cut}{more} older {'file' if more == 1 else 'files'}")
     parts: list[list[str]] = []
     for one in files[:2]:
         name = named(one.get("LogFileName"))
-        parts.insert(0, [f"── {name}", *await _lines(calls, instance, name)])
+        try:
+            lines = await _lines(calls, instance, name)
+        except ProbeError as error:
+            if not parts:
+                raise
+            lines = [f"(not read: {error.message})"]  # what the newer file says is not given up for it
+        parts.insert(0, [f"── {name}", *lines])
         if sum(map(len, parts)) > _ENOUGH:
             break
     return [*told, "", *(line for part in parts for line in part)]

@@ -25,13 +25,19 @@ INTERVAL: Final = Action(
     "interval", "set interval", Danger.REVERSIBLE, number=Number("units between two runs", 1, MOST),
     word=Word("time", f"{_TIME}|{_BACK.pattern}"), rolling=True,
     what="Sets the time between two runs, for a while or for good; the old one is kept so that it can be set back.",
+    noun="job",
 )  # fmt: skip
 PAUSE: Final = Action(
     "pause", "pause", Danger.REVERSIBLE, word=Word("time", _TIME), rolling=True,
     what="Keeps a job from being run, for a while or for good; a run under way goes on.",
+    noun="job",
 )  # fmt: skip
-RESUME: Final = Action("resume", "resume", Danger.REVERSIBLE, rolling=True, what="Lets a paused job run again.")
-RUN: Final = Action("run", "run now", Danger.DISRUPTIVE, what="Asks for one run now, beside those of its schedule.")
+RESUME: Final = Action(
+    "resume", "resume", Danger.REVERSIBLE, rolling=True, what="Lets a paused job run again.", noun="job"
+)
+RUN: Final = Action(
+    "run", "run now", Danger.DISRUPTIVE, what="Asks for one run now, beside those of its schedule.", noun="job"
+)
 DO: Final = Action(
     "do", "do", Danger.REVERSIBLE, many=False, what="Sends the request that the profile describes, once."
 )

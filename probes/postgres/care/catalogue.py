@@ -15,6 +15,7 @@ ANALYZE: Final = Action(
     "renew statistics",
     Danger.REVERSIBLE,
     "ANALYZE: reads a sample of the rows, so that queries are planned by what the table holds; blocks no query.",
+    noun="table",
 )
 VACUUM: Final = Action(
     "vacuum",
@@ -22,6 +23,7 @@ VACUUM: Final = Action(
     Danger.REVERSIBLE,
     "VACUUM (ANALYZE): makes the room of dead rows usable again and renews statistics; blocks no query, "
     "and the file stays as big as it is.",
+    noun="table",
 )
 VACUUM_FULL: Final = Action(
     "vacuum-full",
@@ -30,6 +32,7 @@ VACUUM_FULL: Final = Action(
     "VACUUM FULL: writes the table anew without its dead rows; nobody can read or write it meanwhile.",
     grave=True,
     rolling=True,
+    noun="table",
 )
 REINDEX: Final = Action(
     "reindex",
@@ -37,6 +40,7 @@ REINDEX: Final = Action(
     Danger.REVERSIBLE,
     "REINDEX CONCURRENTLY: builds an index anew beside the old one, then swaps them; blocks no query.",
     rolling=True,
+    noun="relation",
 )
 CREATE_INDEX: Final = Action(
     "create-index",
@@ -52,6 +56,7 @@ DROP_INDEX: Final = Action(
     Danger.DISRUPTIVE,
     "DROP INDEX CONCURRENTLY: takes away an index that is invalid or that no query has used.",
     rolling=True,
+    noun="index",
 )
 DELETE_OLD: Final = Action(
     "delete-old",

@@ -55,9 +55,14 @@ RUN: Final = Action(
     "run",
     Danger.REVERSIBLE,
     "Runs the command that the profile gives for the rows of this query, here and once for each row.",
+    noun="row",
 )
 ANSWERS: Final = 40.0
 """Seconds in which the query must have been asked and the command begun."""
+PLANS: Final = 8.0
+"""Seconds a query may take where its rows are looked at before an act; the desk waits for 10."""
+LOOKS: Final = 4.0
+"""The same afterwards, where the desk waits for 5: what nobody waits for any more, the server must end by itself."""
 SETTLES: Final = 30.0
 """Seconds beyond the command's own time in which the row must say something else."""
 KEPT: Final = 2000
@@ -89,6 +94,8 @@ class _Found:
     rows: dict[tuple[str, ...], _Row]
     twice: frozenset[tuple[str, ...]]
     """Keys that several rows have."""
+    unlike: frozenset[tuple[str, ...]]
+    """Keys that are not what they look like: too long, or with characters that are made visible or plain."""
     more: bool
     """True when there are more rows than were fetched: one that is not among them need not be gone."""
 
@@ -144,7 +151,7 @@ class SqlActuator(Actuator[SqlFacts]):
         name, query, act, wanted = self._of(request)
         if self.context.state is None:
             raise ProbeError(Cause.LOCAL_PERM, "there is no folder to keep a run in")
-        found = await self._rows(query, act)
+        found = await self._rows(query, act, PLANS)
         program = await asyncio.to_thread(_program, act)
         subjects = [await self._subject(name, act, each, found, program) for each in wanted]
         notes = [act.what] if act.what else []
@@ -189,11 +196,12 @@ class SqlActuator(Actuator[SqlFacts]):
         """Ask for the row once more, and begin its command if it still says the same."""
         name, query, does, _ = self._of(plan.request)
         _, wanted = rows.values_of(subject.key)
-        found = await self._rows(query, does)
+        found = await self._rows(query, does, query.timeout)
         program = await asyncio.to_thread(_program, does)
         row, seen = found.rows.get(wanted), dict(subject.identity)
         if wanted in found.twice or row is None:
-            return Outcome(Result.REFUSED, SafeText("changed since you looked: the row is not there any more"))
+            more = ", or not among the rows that are fetched" if row is None and found.more else ""
+            return Outcome(Result.REFUSED, SafeText(f"changed since you looked: the row is not there any more{more}"))
         if row.digest != seen["row"]:
             said = rows.words(row.cells)
             return Outcome(Result.REFUSED, SafeText(f"changed since you looked: the row says {said} now", 300))
@@ -223,10 +231,12 @@ class SqlActuator(Actuator[SqlFacts]):
         folder = self._folder(name, does, wanted)
         act = dict(outcome.facts).get("run", "")
         if not act:  # its answer was lost: what has run since the look is its run
-            kept = await asyncio.to_thread(_kept, folder)
-            act = kept[-1] if len(kept) > int(dict(subject.identity)["ran"]) else ""
-        if not act or not (folder / act).is_dir():
-            return Verdict(Truth.REFUTED, SafeText("it never began, or its record is gone"))
+            kept, ran = await asyncio.to_thread(_kept, folder), int(dict(subject.identity)["ran"])
+            if len(kept) <= ran:
+                return Verdict(Truth.REFUTED, SafeText("it never began, or its record is gone"))
+            act = kept[ran]
+        if not (folder / act).is_dir():
+            return Verdict(Truth.UNKNOWN, SafeText("the record of its run is gone"))
         standing = await job.look(folder / act)
         ended = _ended(does, standing)
         if standing.state is State.RUNNING:
@@ -239,7 +249,7 @@ class SqlActuator(Actuator[SqlFacts]):
             return Verdict(Truth.REFUTED, SafeText(f"{ended}{complaint}", 300))
         if not does.changes:
             return Verdict(Truth.CONFIRMED, SafeText(ended))
-        found = await self._rows(query, does)
+        found = await self._rows(query, does, LOOKS)
         row = found.rows.get(wanted)
         if row is None and found.more:
             words = f"{ended}; there are more rows than are fetched, and it is not among the first"
@@ -252,15 +262,15 @@ class SqlActuator(Actuator[SqlFacts]):
 
     # the query
 
-    async def _rows(self, query: QuerySettings, act: RowAct) -> _Found:
-        """The rows now. Raises `ProbeError`."""
+    async def _rows(self, query: QuerySettings, act: RowAct, within: float) -> _Found:
+        """The rows now, so many seconds at most. Raises `ProbeError`."""
         async with self._asking:
             if not self._link.is_open:
                 address = await self._link.lane.run(resolve, self.settings.place, self.context.secrets, os.environ)
                 await self._link.open(address)
             try:
                 answer = await self._link.answer(
-                    query.statement, query.params, query.timeout, query.limit, self.settings.zone
+                    query.statement, query.params, min(query.timeout, within), query.limit, self.settings.zone
                 )
             except Fault as fault:
                 raise ProbeError(Cause.MISSING, SafeText(f"the query gives no rows: {fault.why}", 300)) from None
@@ -337,7 +347,7 @@ def _found(query: QuerySettings, act: RowAct, answer: Answer) -> _Found:
     ]  # fmt: skip
     places = [names.index(name) for name in act.key]
     found: dict[tuple[str, ...], _Row] = {}
-    twice = set()
+    twice, unlike = set(), set()
     for row in answer.rows:
         cells = [values.cell(row[at]) for at in places]
         if any(one is None for one in cells):
@@ -345,11 +355,13 @@ def _found(query: QuerySettings, act: RowAct, answer: Answer) -> _Found:
         key = tuple(map(str, cells))
         if key in found:
             twice.add(key)
+        if any(bytes(row[at] or b"") != text.encode() for at, text in zip(places, key, strict=True)):
+            unlike.add(key)
         said = [b"\0" if row[at] is None else b"\1" + bytes(row[at] or b"") for at in (*places, *compared)]
         digest = sha256(b"".join(len(one).to_bytes(8, "big") + one for one in said)).hexdigest()[:16]
         shown = {names[at]: values.cell(row[at]) for at in compared if at not in places and at not in hidden}
         found[key] = _Row(shown, digest)
-    return _Found(found, frozenset(twice), answer.more)
+    return _Found(found, frozenset(twice), frozenset(unlike), answer.more)
 
 
 def _only(found: _Found, wanted: tuple[str, ...]) -> _Row:
@@ -360,6 +372,8 @@ def _only(found: _Found, wanted: tuple[str, ...]) -> _Row:
     if row is None:
         more = ", or not among the rows that are fetched" if found.more else ""
         raise ProbeError(Cause.GONE, f"the row {named} is not there any more{more}")
+    if wanted in found.unlike:
+        raise ProbeError(Cause.MISSING, f"the key of the row {named} is not as it is shown: no command is given that")
     return row
 
 
@@ -405,18 +419,22 @@ def _told(act: RowAct, before: Sequence[tuple[str, Standing]]) -> str:
 
 
 def _kept(folder: Path) -> list[str]:
-    """Ids of the acts for a row, the oldest first; an id begins with its time."""
+    """Ids of the acts for a row, the oldest first; an id begins with its time. Blocks; raises `ProbeError`."""
     try:
         return sorted(path.name for path in folder.iterdir() if path.is_dir())
-    except OSError:
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        words = SafeText(f"whether it ran before can't be read: {error.strerror}", 300)
+        raise ProbeError(Cause.LOCAL_DISK, words) from None
 
 
 def _forget(folder: Path) -> None:
-    """Let go of the rows whose commands ran longest ago."""
+    """Let go of the rows whose commands ran longest ago, but for those that still run. Blocks."""
     try:
         kept = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
     except OSError:
         return
     for path in kept[:-KEPT]:
-        shutil.rmtree(path, ignore_errors=True)
+        if not any(map(job.goes_on, path.glob("*"))):
+            shutil.rmtree(path, ignore_errors=True)

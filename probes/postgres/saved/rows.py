@@ -107,8 +107,8 @@ def render(request: Request, acts: Mapping[str, RowAct]) -> str:
 
 
 def recognise(line: CommandLine, acts: Mapping[str, RowAct]) -> Recognised | None:
-    """The row that a line is for, letter by letter."""
-    if line.stdin or line.piped or line.sql or line.through:
+    """The row that a line is for, letter by letter; one that gives the command anything besides is another one."""
+    if line.stdin or line.reads or line.piped or line.sql or line.through or line.environment:
         return None
     for query, act in acts.items():
         values = _values(act, line.words)

@@ -13,6 +13,7 @@ RETRY: Final = Action(
     "retry",
     Danger.DISRUPTIVE,
     "Sets failed jobs going again, as their library does it: each waits in its queue and runs once more.",
+    noun="job",
 )
 RETRY_ALL: Final = Action(
     "retry-all",
@@ -20,11 +21,18 @@ RETRY_ALL: Final = Action(
     Danger.DISRUPTIVE,
     f"Sets going all jobs of a queue that have failed until now, {MOST:,} at most; later failures are left alone.",
     grave=True,
+    noun="queue",
 )
 PAUSE: Final = Action(
-    "pause", "pause", Danger.DISRUPTIVE, "Lets no worker take a job of the queue; what runs goes on to its end."
+    "pause",
+    "pause",
+    Danger.DISRUPTIVE,
+    "Lets no worker take a job of the queue; what runs goes on to its end.",
+    noun="queue",
 )
-RESUME: Final = Action("resume", "resume", Danger.REVERSIBLE, "Lets workers take the jobs of a paused queue again.")
+RESUME: Final = Action(
+    "resume", "resume", Danger.REVERSIBLE, "Lets workers take the jobs of a paused queue again.", noun="queue"
+)
 ACTIONS: Final = (RETRY, RETRY_ALL, PAUSE, RESUME)
 
 TWICE: Final = SafeText("the job runs again: what it did before it failed is done twice unless it is idempotent")

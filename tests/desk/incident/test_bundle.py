@@ -112,6 +112,7 @@ def test_a_disk_that_fills_up_ends_what_is_written_and_the_manifest_says_so(
         ("the black box", True),
     ]
     assert [(one.name, one.size) for one in made.held] == [("part.txt", 1 << 20)]
+    assert made.held[0].about == "the log, in part, kept in part: the disk has only 256 MiB left"
     assert kept(tmp_path / "it") == ["SHA256SUMS", "manifest.json", "part.txt"]
 
 
@@ -137,6 +138,7 @@ def test_what_is_too_large_is_left_out_whole_or_kept_in_part_as_was_asked(tmp_pa
     assert not bundle.take("tape.db", "the black box", 9, lambda path: None, AT)
     made = bundle.close({})
     assert [(one.name, one.size) for one in made.held] == [("log.txt", 7)]
+    assert made.held[0].about == "the log, kept in part: it has more than 10 B"
     assert [one.why for one in made.missed] == [
         "it has more than 10 B",
         "the bundle is as large as one may be",

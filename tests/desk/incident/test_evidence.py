@@ -60,6 +60,7 @@ def ann(clock: HandClock) -> Person:
         ("backups", "prune", Danger.DESTRUCTIVE),
         ("ecs", "scale", Danger.DISRUPTIVE),
         ("commands", "run", Danger.DISRUPTIVE),
+        ("sql", "run", Danger.DISRUPTIVE),
         ("a new kind", "a new act", Danger.DESTRUCTIVE),
     ],
 )
@@ -78,6 +79,8 @@ def test_what_destroys_evidence_is_known(kind: str, name: str, danger: Danger) -
         ("secrets", "replace", Danger.DISRUPTIVE),
         ("backups", "dump", Danger.REVERSIBLE),
         ("commands", "run", Danger.REVERSIBLE),
+        ("sql", "run", Danger.REVERSIBLE),
+        ("jobs", "run", Danger.DISRUPTIVE),
     ],
 )
 def test_what_keeps_it_or_stops_a_breach_stays_free(kind: str, name: str, danger: Danger) -> None:

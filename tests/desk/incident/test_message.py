@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from desk.incident.message import FATES, chat, draft, notice
+from desk.incident.message import FATES, chat, draft, notice, unended, unpaged
 from desk.incident.places import KNOWN, placeholders
-from desk.incident.record import Role
+from desk.incident.record import PAGE, PAGE_OVER, Role, Sent
 from desk.incident.scheme import OURS, TEMPLATES, Template
 from desk.notices.wording import System
 from probes.base import Fate
@@ -68,6 +68,24 @@ def test_the_next_message_is_promised_by_the_cadence_of_its_audience(ann: Person
     ann.book.set_impact(name, "nothing works")
     made = draft(template("public"), ann.of(name), OURS, SHOP, clock.now())
     assert made.text.endswith("We will say more by 03:27 UTC.")
+
+
+def test_a_page_whose_session_was_killed_under_way_is_not_taken_for_one_that_went_out(
+    ann: Person, clock: HandClock
+) -> None:
+    name = ann.book.declare("out", "P1").id
+    ann.book.message(name, PAGE, "internal", "pager", "P1 out")
+    assert unpaged(ann.of(name), ["pager"], clock.now()) == [], "it is under way"
+    clock.passed = 10 * 60
+    assert unpaged(ann.of(name), ["pager"], clock.now()) == ["pager"]
+    sent = ann.book.message(name, PAGE, "internal", "pager", "P1 out")
+    ann.book.answered(name, sent, Sent.SENT, "")
+    assert unpaged(ann.of(name), ["pager"], clock.now()) == []
+    ann.book.resolve(name, early="a drill")
+    ann.book.message(name, PAGE_OVER, "internal", "pager", "over: P1 out")
+    assert unended(ann.of(name), clock.now()) == [], "it is under way"
+    clock.passed = 20 * 60
+    assert unended(ann.of(name), clock.now()) == ["pager"]
 
 
 def test_what_is_new_is_asked_of_a_person(ann: Person, clock: HandClock) -> None:

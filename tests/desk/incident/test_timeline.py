@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from desk.audit.record import Code
 from desk.audit.record import Record as AuditRecord
-from desk.inbox.case import Acknowledgement, Case, Standing
+from desk.inbox.case import Acknowledgement, Case, Silence, Standing
 from desk.inbox.case import What as CaseWhat
 from desk.inbox.record import Record as CaseRecord
 from desk.incident.beside import of_audit, of_cases, of_runs
 from desk.incident.timeline import Entry, Source, skews_of, span_of, woven
 from desk.runs.runs import Runs
+from probes.base import Severity
 from tests.desk.inboxes import START, HandClock, alert
 from tests.desk.incidents import Person, minutes
 from tests.desk.procedures import KITES, NAME, TOKEN
@@ -129,6 +130,111 @@ def test_alerts_are_told_as_they_came_and_went(clock: HandClock) -> None:
     ]
     assert [one.target for one in found] == ["mail"] * 3
     assert told(of_cases(records, minutes(0.5), minutes(5))) == ["alert acknowledged: on it"]
+
+
+def seconds(number: float) -> datetime:
+    return START + timedelta(seconds=number)
+
+
+def case(id: str, at: float, what: CaseWhat, name: str, raised: Any, **more: Any) -> CaseRecord:
+    return CaseRecord(id, seconds(at), what, name, alert=raised, **more)
+
+
+def test_what_three_sessions_said_of_their_own_copy_of_one_alert_is_told_once(clock: HandClock) -> None:
+    """Apart from the store each of them leads, and each reads the number at a moment of its own."""
+    raised = alert(clock)
+    other = replace(raised, words="campaign: 1,209 waiting", value=1209.0)
+    worse = replace(raised, severity=Severity.CRITICAL)
+    records = [
+        case("r1", 0, CaseWhat.RAISED, "case-2", raised),
+        case("r2", 1, CaseWhat.RAISED, "case-1", other),
+        case("r3", 4, CaseWhat.RAISED, "case-3", raised),
+        case("r4", 30, CaseWhat.WORSE, "case-1", worse),
+        case("r5", 31, CaseWhat.WORSE, "case-3", worse),
+        case("r6", 40, CaseWhat.ACKNOWLEDGED, "case-2", raised, by="ann"),
+        case("r7", 41, CaseWhat.ACKNOWLEDGED, "case-1", raised, by="ann"),
+        case("r8", 60, CaseWhat.CLEARED, "case-3", worse),
+        case("r9", 62, CaseWhat.CLEARED, "case-2", worse),
+    ]
+    random.Random(7).shuffle(records)
+    found = woven(of_cases(records, START, minutes(60)))
+    assert told(found) == [
+        "warning raised: campaign: 1,204 waiting",
+        "critical worse: campaign: 1,204 waiting",
+        "warning acknowledged: campaign: 1,204 waiting",
+        "warning acknowledged: campaign: 1,204 waiting",
+        "critical cleared: campaign: 1,204 waiting",
+    ]
+    assert [(one.id, one.copies) for one in (found[0], found[-1])] == [
+        ("case-2", ("case-1", "case-3")),
+        ("r8", ("r9",)),
+    ]
+
+
+def test_what_is_not_the_same_stays_a_line_of_its_own(clock: HandClock) -> None:
+    raised = alert(clock)
+    others = [
+        replace(raised, target="other"),
+        replace(raised, rule="another"),
+        replace(raised, labels=(("queue", "digest"),)),
+        replace(raised, severity=Severity.CRITICAL),
+    ]
+    apart = [
+        case(f"r{place}", place, CaseWhat.RAISED, f"case-{place}", one) for place, one in enumerate((raised, *others))
+    ]
+    late = case("r8", 60, CaseWhat.RAISED, "case-8", raised)
+    assert len(list(of_cases([*apart, late], START, minutes(60)))) == 6
+
+
+def test_an_alert_that_came_back_within_seconds_is_told_each_time(clock: HandClock) -> None:
+    """In one session, and in two that each saw both times."""
+    raised = alert(clock)
+    there = [
+        case("r1", 0, CaseWhat.RAISED, "case-1", raised),
+        case("r3", 3, CaseWhat.CLEARED, "case-1", raised),
+        case("r5", 6, CaseWhat.RAISED, "case-3", raised),
+        case("r7", 9, CaseWhat.CLEARED, "case-3", raised),
+    ]
+    elsewhere = [
+        case("r2", 1, CaseWhat.RAISED, "case-2", raised),
+        case("r4", 4, CaseWhat.CLEARED, "case-2", raised),
+        case("r6", 7, CaseWhat.RAISED, "case-4", raised),
+        case("r8", 10, CaseWhat.CLEARED, "case-4", raised),
+    ]
+    words = [f"warning {what}: campaign: 1,204 waiting" for what in ("raised", "cleared")] * 2
+    assert told(woven(of_cases(there, START, minutes(60)))) == words
+    assert told(woven(of_cases([*there, *elsewhere], START, minutes(60)))) == words
+
+
+def test_a_copy_is_told_where_what_it_is_a_copy_of_lies_before_the_time(clock: HandClock) -> None:
+    raised = alert(clock)
+    records = [case(f"r{at}", at, CaseWhat.RAISED, f"case-{at}", raised) for at in (0, 2, 3)]
+    (only,) = of_cases(records, seconds(1), minutes(60))
+    assert (only.id, only.copies) == ("case-2", ("case-3",))
+
+
+def test_a_silence_that_the_store_was_told_again_is_told_once(clock: HandClock) -> None:
+    made = Silence("s1", (), START, minutes(30), "ann", "works")
+    lifted = replace(made, lifted=minutes(2), lifted_by="bob")
+    records = [
+        CaseRecord("r1", START, silence=made),
+        CaseRecord("r2", START, silence=made),
+        CaseRecord("r3", minutes(2), by="bob", silence=lifted),
+    ]
+    assert [one.id for one in woven(of_cases(records, START, minutes(60)))] == ["r1", "r3"]
+
+
+def test_what_was_said_of_a_copy_stands_with_the_line_that_tells_it(clock: HandClock, ann: Person) -> None:
+    raised = alert(clock)
+    clock.passed = 5
+    made = ann.book.declare(
+        "backlog", "P1", Case("case-2", raised, Standing.ACKNOWLEDGED, Acknowledgement("bob", START))
+    )
+    ann.book.react(made.id, "case-2", "seen")
+    records = [case("r1", 0, CaseWhat.RAISED, "case-1", raised), case("r2", 1, CaseWhat.RAISED, "case-2", raised)]
+    found = ann.book.entries(made.id, of_cases(records, START, minutes(9)))
+    assert told(found)[:2] == ["warning raised: campaign: 1,204 waiting", "declared P1: backlog"]
+    assert found[0].reactions == ("ann: seen",)
 
 
 def test_an_incident_comes_after_the_alert_it_was_declared_from(clock: HandClock) -> None:

@@ -236,6 +236,39 @@ def test_what_a_profile_leaves_open_its_runbook_says(clock: HandClock) -> None:
     assert (adopted(mine, [book]).levels, adopted(mine, [book]).ladder) == (mine.levels, mine.ladder)
 
 
+@pytest.mark.parametrize(
+    ("rung", "said"),
+    [
+        (BookRung(1, "On-call engineer", 0.0, "On-call engineer (at once)"), "call On-call engineer (at once)"),
+        (BookRung(1, "Team lead", 0.0, "Level 1: call the Team lead (0-15 minutes)"), "call Team lead (at once)"),
+        (BookRung(1, "Leitung", 0.0, "sofort | Leitung"), "call Leitung (at once)"),
+        (
+            BookRung(1, "Security", 0.0, "Security (at once, for a key in wrong hands)"),
+            "call Security (at once): for a key in wrong hands",
+        ),
+        (BookRung(1, "Ann", 0.0, "Ann, 24/7, immediately"), "call Ann (at once): 24/7, immediately"),
+        (
+            BookRung(1, "manager", 0.0, "No answer at once: call the manager"),
+            "call manager (at once): No answer at once: call the manager",
+        ),
+    ],
+)
+def test_a_rung_of_a_runbook_says_once_who_is_called_and_when(clock: HandClock, rung: BookRung, said: str) -> None:
+    scheme = adopted(OURS, [Runbook("/srv/RUNBOOK.md", "a" * 64, ladder=(rung,))])
+    ann = session(clock, ladder=scheme.ladder)
+    name = ann.book.declare("no mail", "P1").id
+    assert [one.words for one in of(ann, name, Kind.ESCALATE)] == [said]
+
+
+def test_a_rung_of_a_runbook_keeps_what_its_time_does_not_say(clock: HandClock) -> None:
+    lines = ("DBA (if it lasts > 5 minutes)", "DBA (if it lasts > 5 minutes, or rows are lost)", "DBA after 5 min")
+    says = []
+    for text in lines:
+        book = Runbook("/srv/RUNBOOK.md", "a" * 64, ladder=(BookRung(1, "DBA", 300.0, text),))
+        says += [one.say for one in adopted(OURS, [book]).ladder]
+    assert says == ["", "if it lasts > 5 minutes, or rows are lost", ""]
+
+
 def test_whom_a_severity_wants_told_is_told_at_once_and_anew_when_it_comes_back(clock: HandClock) -> None:
     levels = (Level("P1", notify=("lead", "nobody-known")), Level("P2"))
     ann = session(clock, levels=levels, ladder=())

@@ -97,6 +97,26 @@ def test_where_nothing_can_be_kept_that_is_said_and_the_text_stays_in_hand(tmp_p
     assert opened(tmp_path / "unsaid").get("i1", "note") == "xy"
 
 
+def test_a_text_that_could_not_be_kept_is_tried_again_though_another_one_could(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unsaid, "_AGAIN", 0.1)
+    first = opened(tmp_path)
+    first.put("i1", "note", "the queue")
+    until(lambda: any(tmp_path.glob("*.json")))
+    (path,) = tmp_path.glob("*.json")
+    path.unlink()
+    path.mkdir()
+    first.put("i1", "note", "the queue grows")
+    first.put("i2", "note", "the disk is full")
+    until(lambda: len(list(tmp_path.glob("*.json"))) == 2)
+    until(lambda: "what is typed is not kept" in first.trouble)
+    path.rmdir()
+    until(lambda: path.is_file() and not first.trouble)
+    first.close()
+    assert opened(tmp_path).get("i1", "note") == "the queue grows"
+
+
 def test_without_a_folder_it_lasts_as_long_as_the_session() -> None:
     made = Unsaid(None, "ann")
     made.start()

@@ -208,3 +208,40 @@ def test_any_words_around_a_span_are_read(before: str, text: str, after: str) ->
 def test_any_markdown_is_read_in_order(text: str) -> None:
     found = read(text)
     assert [one.line for one in found] == sorted(one.line for one in found)
+
+
+def test_the_value_of_an_edited_settings_file_is_no_placeholder_but_its_path_is() -> None:
+    found = {
+        one.text: (one.placeholders, one.asked)
+        for one in read("""
+```bash
+sed -i -e 's|^API_KEY=.*|API_KEY=<value>|' <folder>/.env
+
+tee -a /srv/.env <<< 'API_KEY=<generated hex>'
+
+sed -i "s|^API_KEY=.*|API_KEY=$NEW_KEY|" /srv/.env
+
+sed -i "s|^REGION=.*|REGION=$REGION|" /srv/$REGION/.env
+
+sed -i 's|^API_KEY=.*|API_KEY=<value>|' /srv/.env && systemctl restart api
+
+ssh web1 "sed -i 's|^API_KEY=.*|API_KEY=<value>|' /srv/.env"
+```
+""")
+    }
+    assert list(found.values()) == [
+        (("<folder>",), ("<value>",)),
+        ((), ("<generated hex>",)),
+        ((), ("$NEW_KEY",)),
+        (("$REGION",), ()),
+        (("<value>",), ()),
+        (("<value>",), ()),
+    ]
+
+
+def test_a_line_that_runs_elsewhere_becomes_nothing_that_would_be_done_here() -> None:
+    line = "docker-compose restart api"
+    assert [one.becomes for one in read(f"```bash\n{line}\n\nssh web1 '{line}'\n```")] == [
+        "docker compose restart api",
+        "",
+    ]

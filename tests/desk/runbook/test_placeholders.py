@@ -163,6 +163,22 @@ def test_passwords_tokens_and_keys_are_secret() -> None:
     assert one.secret
 
 
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("sed -i 's|^API_KEY=.*|API_KEY=<value>|' .env && systemctl restart api", True),
+        ("PGPASSWORD=<value> psql shop", True),
+        ('docker run -e TWITCH_SECRET="<value>" api', True),
+        ("sed -i 's|^WORKERS=.*|WORKERS=<value>|' .env && systemctl restart api", False),
+        ("aws dynamodb get-item --sort-key=<value>", False),
+        ("deploy KEY_PATTERN=<value>", False),
+    ],
+)
+def test_what_a_variable_with_the_name_of_a_secret_is_set_to_is_a_secret(text: str, hidden: bool) -> None:
+    (one,) = parameters([Command(1, 1, text, placeholders=("<value>",))])
+    assert one.secret is hidden
+
+
 @given(st.text(max_size=300))
 def test_any_text_has_an_answer_and_what_is_found_stands_in_it(text: str) -> None:
     assert all(one in text for one in placeholders(text))

@@ -105,6 +105,14 @@ def test_what_would_break_out_of_its_quotes_stays_a_word() -> None:
     assert ran(made.text, "'; touch /tmp/x; '$(id)`id`") == "'; touch /tmp/x; '$(id)`id`"
 
 
+def test_a_line_whose_value_its_act_would_ask_for_is_refused() -> None:
+    """As an argument it would stand in the list of processes, and a `<value>` nobody fills in in the file."""
+    command = Command(
+        1, 1, "sed -i 's|^KEY=.*|KEY=<value>|' <folder>/.env", placeholders=("<folder>",), asked=("<value>",)
+    )
+    assert "typed where the line is run" in script(command, [parameter("<folder>")]).refused
+
+
 def test_a_here_document_without_variables_is_refused() -> None:
     made = script(Command(1, 3, "cat <<'EOF'\n<it>\nEOF", placeholders=("<it>",)), [parameter("<it>")])
     assert "takes no variables" in made.refused

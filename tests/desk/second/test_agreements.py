@@ -295,6 +295,33 @@ async def test_what_another_machine_has_in_force_holds_here_until_two_people_her
         assert one.second.hold.weakened, "what they say anew holds anew"
 
 
+async def test_what_is_heard_while_two_agree_on_less_is_not_left_behind_with_what_they_agreed_on(
+    tmp_path: Path,
+) -> None:
+    theirs = [of_others(Rule(frozenset({"disruptive"})), 3)]
+    mine = Rule(frozenset({"destructive"}))
+    way = Beside()
+    async with session(tmp_path, way, rule=mine) as one:
+        one.second.witness = lambda: theirs
+        await one.stand()
+        asked = one.second.hold.digest
+        id_ = (await one.second.propose(draft(asked))).proposal.id
+        way.says()
+        use = way.use
+
+        async def meanwhile(proposal: str, digest: str) -> None:
+            theirs.append(of_others(Rule(frozenset({"purge"})), 4))
+            await one.stand()
+            await use(proposal, digest)
+
+        way.use = meanwhile  # type: ignore[method-assign]
+        await one.second.weaken(id_, asked)
+        assert one.record[-1].data["heard"] == ["elsewhere/3"]
+        assert one.second.hold.in_force.classes == {"destructive", "purge"}
+        await one.stand()
+        assert one.second.hold.weakened
+
+
 async def test_audits_of_others_that_can_not_be_read_let_nobody_act(tmp_path: Path) -> None:
     def broken() -> list[Record]:
         raise OSError("shared.db is damaged")
