@@ -143,6 +143,12 @@ def _narrowed(ring: Ring) -> str:
     return f"{what}: {words.count(len(ring.visible))} of {words.count(len(ring.rows))}"
 
 
+CLOCK: Final = 13
+"""Cells for one of `clocks`, with a gap."""
+WITH_CLOCKS: Final = 76
+"""Columns from which a list shows them: those within a screen of 80."""
+
+
 def clocks(moments: Sequence[float | None]) -> list[str]:
     """When each was, with its day where they are not all of one.
 

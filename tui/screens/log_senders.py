@@ -14,7 +14,7 @@ from desk import words
 from probes.base import SafeText
 from probes.base.log import Level
 from tui.room import Room
-from tui.screens.log_lines import clocks
+from tui.screens.log_lines import CLOCK, WITH_CLOCKS, clocks
 from tui.screens.log_ring import Row
 from tui.screens.sheet import Sheet
 from widgets.lines import Line, Span, Tone, dim, fit, line
@@ -32,10 +32,6 @@ _ADDRESS: Final = re.compile(
 )
 _TRIED: Final = 6
 """Things in a line that look like an address and are looked at."""
-_LAST: Final = 13
-"""Cells for when one was seen last."""
-_WITH_LAST: Final = 76
-"""Columns from which that is shown: those within a screen of 80."""
 _BREATH: Final = 200
 """Lines counted before keys are answered again."""
 
@@ -176,7 +172,7 @@ class LogSenders(Sheet):
         listed = self._found[:SHOWN]
         lasts = clocks([one.last for one in listed])
         cells = [fit(name, 10, right=True) for name in ("lines", "a minute", "at most", "errors")]
-        cells += [fit("last", _LAST, right=True)] if width >= _WITH_LAST else []
+        cells += [fit("last", CLOCK, right=True)] if width >= WITH_CLOCKS else []
         made = [
             line(total, dim(f"; {', '.join(rest)}" if rest else "")),
             line(),
@@ -192,7 +188,7 @@ class LogSenders(Sheet):
             fit(words.count(one.peak) if one.peak else "–", 10, right=True),
             fit(Span(words.count(one.errors), Tone.WARNING if one.errors else Tone.DIM), 10, right=True),
         ]
-        parts += [fit(dim(last), _LAST, right=True)] if width >= _WITH_LAST else []
+        parts += [fit(dim(last), CLOCK, right=True)] if width >= WITH_CLOCKS else []
         return line(*parts, "  ", one.name, key=one.name)
 
     def _chosen(self, key: str) -> None:

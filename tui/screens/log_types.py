@@ -11,7 +11,7 @@ from desk import words
 from probes.base.log import LONGEST_TYPE
 from probes.base.logcount import OTHERS, TypeCount, Types
 from tui.room import Room
-from tui.screens.log_lines import clocks
+from tui.screens.log_lines import CLOCK, WITH_CLOCKS, clocks
 from tui.screens.log_ring import LABEL, LONGEST_LABEL, Row
 from tui.screens.sheet import Sheet
 from widgets.levels import LEVEL_TONES
@@ -69,7 +69,7 @@ class LogTypes(Sheet):
                     "  ",
                     fit(Span(one.level.word, LEVEL_TONES.get(one.level, Tone.PLAIN)), 8),
                     "  ",
-                    fit(dim(last), 13 if width >= 76 else 0),
+                    fit(dim(last), CLOCK if width >= WITH_CLOCKS else 0),
                     one.type or "(nothing but numbers)",
                     key=one.type if one.type and one.type != OTHERS else "",
                 )
