@@ -97,6 +97,12 @@ class Backend:
             else:
                 self._pool.put_nowait(session)
 
+    async def stir(self) -> None:
+        """Use each session of the pool: only those that were forgotten lie idle for long."""
+        for _ in range(POOL):
+            with contextlib.suppress(OSError, TimeoutError, psycopg.Error):
+                await self.query("SELECT 1")
+
     async def session(self) -> psycopg.AsyncConnection[Any]:
         """A new session."""
         keywords: Any = self._place.database(f"backend-{self.task.id[:6]}")

@@ -151,6 +151,13 @@ async def announce(place: Place, region: Region) -> None:
         await asyncio.sleep(0.1)
 
 
+async def stir(region: Region) -> None:
+    """Each task looks after its pool once a second."""
+    while True:
+        await asyncio.gather(*(body.stir() for body in region.bodies()))
+        await asyncio.sleep(1)
+
+
 async def begin(place: Place, region: Region) -> None:
     """Faults that come by themselves, once the service is healthy."""
     await announce(place, region)
@@ -174,6 +181,7 @@ async def main(place: Place, by_themselves: bool) -> None:
         group.create_task(region.live())
         group.create_task(service.schedule())
         group.create_task(traffic.visit())
+        group.create_task(stir(region))
         group.create_task(Faults(region, scheduler, traffic).watch())
         group.create_task(begin(place, region) if by_themselves else announce(place, region))
 

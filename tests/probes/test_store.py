@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -22,7 +23,9 @@ from desk.locks import Held
 from desk.second import Answer, Person, Proposal, State, Unfit, Unreachable
 from desk.shared.colleagues import StoreColleagues
 from desk.shared.presence import Here
-from probes.base import Carried, Cause, ProbeError, Unkeepable
+from probes.base import Carried, Cause, Holder, ProbeError, Unkeepable
+from probes.store.line import Line
+from probes.store.locks import AdvisoryLocks, key_of
 from probes.store.making import make, schema
 from probes.store.records import Records
 from probes.store.requests import Requests
@@ -488,6 +491,35 @@ def test_a_lock_held_through_an_outage_is_taken_again_and_a_zombie_of_ours_is_en
     name = f"opsroom-locks/{ada.relay.session}"
     count = f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{name}'"
     wait_for(lambda: postgres.sql(count, database=database) == "1")
+
+
+def test_a_lock_is_taken_when_who_had_it_goes_in_the_moment_it_is_asked_for(
+    postgres: Postgres, database: str, system: str, thing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = line(postgres.url("ada", database), "opsroom-locks/ada")
+    ours.open()
+    eve = psycopg.connect(postgres.url("bob", database), autocommit=True)
+    eve.execute("SELECT pg_advisory_lock(%s)", (key_of(thing),))  # by hand: the store does not know of it
+    answers: list[bool] = []
+
+    def ask(line: Line, statement: str, *values: Any, **more: Any) -> list[tuple[Any, ...]]:
+        found = asked_of(line, statement, *values, **more)
+        answers.append(found[0][0])
+        if len(answers) == last:
+            eve.execute("SELECT pg_advisory_unlock(%s)", (key_of(thing),))
+        return found
+
+    asked_of, last = Line.ask, 0
+    monkeypatch.setattr(Line, "ask", ask)
+    locks = AdvisoryLocks(ours, system, "ada's")
+    try:
+        assert locks.claim(thing, "ada acts") == Holder("", "", ""), "somebody has it, and it is not told who"
+        asked, last = len(answers), len(answers) + 1
+        assert locks.claim(thing, "ada acts") is None
+        assert answers[asked:] == [False, True]
+    finally:
+        eve.close()
+        ours.cut()
 
 
 # approvals

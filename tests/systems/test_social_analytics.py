@@ -43,7 +43,7 @@ PLAYS = (
         "pool-exhausted",
         "Connection pool exhausted",
         ("pg_terminate_backend",),
-        ripens=8.0,
+        ripens=13.0,
     ),
     Play("crowd", "production-alb-high-response-time", "Slow answers", ("--desired-count",), "too many"),
 )
