@@ -18,8 +18,8 @@ import termios
 import threading
 import time
 from codecs import getincrementaldecoder
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,8 +43,11 @@ BACKLOG_LIMIT: Final = 128 * 1024
 CHUNK: Final = 4096
 """Bytes per write: what a stalled terminal can hold us up with."""
 
-PATIENCE: Final = 0.15
-"""Seconds the terminal has, twice, to take the last bytes when we leave."""
+TURN: Final = 0.05
+"""Seconds in which the terminal takes the last bytes when we leave, if it takes any and we have the processor."""
+
+TURNS: Final = (3, 10)
+"""Turns it has for what waits, and then for the farewell alone. Counted, for a machine may stand still meanwhile."""
 
 RESIZE_PAUSE: Final = 0.05
 """Seconds over which changes of size are gathered into one."""
@@ -68,6 +71,16 @@ _LEAVE: Final = "\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1004l\x1b[?7h
 
 _MISREADINGS: Final = (ArithmeticError, LookupError, RuntimeError, ValueError, StopIteration, ParseError)
 """What the framework's parser raises on bytes it did not expect; it cannot be used after."""
+
+
+@contextmanager
+def _also_in_background() -> Iterator[None]:
+    """What is set meanwhile does not stop us, should we have been moved to the background."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Keyboard:
@@ -177,15 +190,22 @@ class Outlet:
         with self._news:
             self._farewell = farewell
             self._news.notify()
-        self._thread.join(PATIENCE)
-        if self._thread.is_alive():
-            with self._news:
-                self._waiting.clear()
-                if not self._leaving:
-                    self._cut = True
-                    self._drop()  # what holds up the thread
-            self._thread.join(PATIENCE)
-        return not self._thread.is_alive()
+        for_all, for_the_last = TURNS
+        if self._ended(for_all):
+            return True
+        with self._news:
+            self._waiting.clear()
+            if not self._leaving:
+                self._cut = True
+                self._drop()  # what holds up the thread
+        return self._ended(for_the_last)
+
+    def _ended(self, turns: int) -> bool:
+        for _ in range(turns):
+            self._thread.join(TURN)
+            if not self._thread.is_alive():
+                return True
+        return False
 
     def _run(self) -> None:
         while texts := self._next():
@@ -198,9 +218,13 @@ class Outlet:
         self._send((_STRING_END if self._cut else b"") + (self._farewell or "").encode("ascii"), last=True)
 
     def _drop(self) -> None:
-        """Throw away what the terminal has not taken."""
-        with suppress(termios.error):
+        """Throw away what the terminal has not taken, and wake the write that waits for room.
+
+        Linux wakes nobody for the first; for settings, were they the same, it does.
+        """
+        with _also_in_background(), suppress(termios.error):
             termios.tcflush(self._fd, termios.TCOFLUSH)
+            termios.tcsetattr(self._fd, termios.TCSANOW, termios.tcgetattr(self._fd))
 
     def _next(self) -> list[str]:
         """All that waits; nothing when it is time to stop."""
@@ -359,11 +383,8 @@ class QuietDriver(Driver):
     def _set_found(self) -> None:
         if self._found is None:
             return
-        # Blocked, the signal cannot stop us if we have been moved to the background.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
-        with suppress(termios.error):
+        with _also_in_background(), suppress(termios.error):
             termios.tcsetattr(0, termios.TCSANOW, self._found)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _listen(self, calls: dict[signal.Signals, Callable[[], None] | None]) -> None:
         """Have the loop make each call when its signal comes; None gives the signal back to the system."""
