@@ -93,8 +93,8 @@ def listed(waiting: Sequence[Proposal], now: datetime, width: int) -> list[Line]
     return made
 
 
-def whole(one: Proposal, now: datetime, width: int) -> list[Line]:
-    """All of a request: nobody agrees to what they have not seen."""
+def whole(one: Proposal, now: datetime, width: int, waits: bool = True) -> list[Line]:
+    """All of a request: nobody agrees to what they have not seen. `waits`: it can still be answered."""
     tone = Tone.CRITICAL if one.danger.isupper() else Tone.NOTICE
     made = [*folded(line(" ", strong(one.what), "   ", Span(one.danger, tone)), width, 3), line()]
     made += _labelled("asked by", [person(one.by)], width)
@@ -104,7 +104,8 @@ def whole(one: Proposal, now: datetime, width: int) -> list[Line]:
     made += _labelled("felt", one.felt, width)
     made += _labelled("command", one.command, width)
     made += _labelled("undo", [one.undo], width)
-    made += _labelled("waits", [f"{left(one, now)} more; then it has expired, which is neither yes nor no"], width)
+    if waits:
+        made += _labelled("waits", [f"{left(one, now)} more; then it has expired, which is neither yes nor no"], width)
     return made
 
 

@@ -22,9 +22,8 @@ from probes.base import (
     Target,
     Truth,
 )
-from probes.postgres import PostgresSettings
 from probes.postgres.act import PostgresActuator
-from probes.postgres.address import for_acts
+from probes.postgres.address import PostgresSettings, for_acts
 from tests.probes.acting import ACT, carried_out, perform
 from tests.probes.pgacting import Sessions, actuator_at, cancel, closing, idle_in_transaction, prepared, terminate
 from tests.stack.faultproxy import FaultProxy
@@ -106,6 +105,10 @@ async def test_the_doctor_hears_what_is_missing_and_what_is_too_much(server: Pos
     assert {grant for name, grant in grants(actor.values()).items() if "sessions" in name} == {Grant.HELD}
     assert {root[name].grant for name in plain if "sessions" not in name} == {Grant.HELD}
     assert root["superuser: may do everything"].grant is Grant.EXCESS
+    server.sql("CREATE SCHEMA opsroom_store; CREATE TABLE opsroom_store.record (id int)", database=cared)
+    assert "0 of 1 tables so far" in str((await of("plain"))["make and drop indexes of every table"].remedy), (
+        "the store's are not asked for"
+    )
     server.sql("GRANT pg_execute_server_program TO actor")
     try:
         actor = await of("actor")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from textual import events
 
+from desk.actor import who
 from desk.audit import Code
 from desk.audit.chronicle import read
 from desk.deed import Deed
@@ -58,6 +59,22 @@ async def test_nothing_is_done_before_somebody_else_approves_and_then_it_is_done
     assert f"asked    [{one.id[-6:]}] a second person: restart kite (a test)" in told
     assert f"APPROVED [{one.id[-6:]}] restart kite by bob (by the kernel: uid 41001)" in told
     assert f"used     [{one.id[-6:]}] what bob (by the kernel: uid 41001) approved" in told
+
+
+@pytest.mark.parametrize(
+    ("others", "told"), [(("bob", "carol"), "bob, carol, on here"), ((), "nobody among the approvers but you, on here")]
+)
+async def test_who_asks_is_not_named_among_those_who_may_approve_it(
+    tmp_path: Path, others: tuple[str, ...], told: str
+) -> None:
+    async with acting(
+        tmp_path, second=Rule(frozenset({"restart"}), frozenset({who({}).name, *others})), ways=[Beside()]
+    ) as (
+        person,
+        _,
+    ):
+        await ask(person)
+        await person.sees(told)
 
 
 async def test_what_one_waits_for_stays_in_sight_while_the_picture_is_drawn_again(

@@ -78,6 +78,7 @@ async def test_the_whole_request_is_read_and_approved_by_typing_the_name(tmp_pat
         await person.sees("type it to approve")
         await person.press("i", "t", "enter")
         await person.sees("you have approved it")
+        assert "waits" not in person.screen(), "for it waits no more"
         await person.sees_no("x refuse")
         assert way.waiting == []
     (given,) = [record for record in read(tmp_path / "audit").records() if record.code is Code.SECOND_GIVEN]

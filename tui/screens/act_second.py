@@ -154,8 +154,10 @@ class Seconded(Picture):
             return ended(matter, width)
         left = matter.deadline - self.room.engine.clock.monotonic()
         head = line(" ", Span("waits for a second person: ", Tone.NOTICE), strong(words.span(max(0.0, left))), " left")
-        who = ", ".join(sorted(matter.proposal.approvers)) or "anybody but you"
-        how = f"{who}, on {second.reached or 'no way now'}: in their room, or opsroom approve {short(matter.proposal)}"
+        proposal = matter.proposal
+        nobody = "nobody among the approvers but you" if proposal.approvers else "anybody but you"
+        who = ", ".join(sorted(proposal.approvers - {proposal.by.name})) or nobody
+        how = f"{who}, on {second.reached or 'no way now'}: in their room, or opsroom approve {short(proposal)}"
         return [head, *folded(line(" ", dim(how)), width, 1)]
 
 

@@ -128,7 +128,7 @@ class Change(RoomScreen):
         self.draw_frame()
         matter, now = self._second.matter(self._proposal.id), self.room.engine.clock.now()
         width = self.size.width
-        made = drawn.whole(self._proposal, now, width)
+        made = drawn.whole(self._proposal, now, width, matter.state is State.PENDING)
         if matter.state is State.PENDING:
             made += [
                 line(),
@@ -216,7 +216,7 @@ class Consent(RoomScreen):
             return
         self.draw_frame()
         now, width = self.room.engine.clock.now(), self.size.width
-        made = drawn.whole(self._proposal, now, width)
+        made = drawn.whole(self._proposal, now, width, self._waits and not self._said)
         over = self._said or ("" if self._waits else "it is over: it was withdrawn, answered, or has expired")
         over = "your answer is on its way …" if self._answering else over
         if over or self._unclear:

@@ -1,4 +1,4 @@
--- What our role may do to the tables of this database.
+-- What our role may do to the tables of this database. Those of our own shared store are its owner's alone.
 WITH /* opsroom */ listed AS MATERIALIZED (
     SELECT
         c.oid,
@@ -10,7 +10,7 @@ WITH /* opsroom */ listed AS MATERIALIZED (
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     JOIN pg_catalog.pg_roles AS o ON o.oid = c.relowner
     WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
-        AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'opsroom_store')
 )
 SELECT json_build_object(
     'tables', count(*),
