@@ -22,7 +22,8 @@ from typing import Final
 
 from bench.figures import command, grid, machine, median, number, ratio
 from probes.base import Context, SafeText, Target
-from probes.logs import LogsProbe, LogsSettings
+from probes.logs.probe import LogsProbe
+from probes.logs.settings import LogsSettings
 
 NAME: Final = "logs"
 """What `--only` calls it."""

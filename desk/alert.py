@@ -34,12 +34,13 @@ class Alert:
     """Name of the gauge; empty when the target itself can't be read, or when another system says it."""
     labels: tuple[tuple[str, str], ...]
     words: str
+    """What is so; where the newest reading does not have the number, what was so, and as of when."""
     since: float
     """When it was raised, monotonic seconds."""
     at: datetime
     """When it was raised, aware UTC."""
     value: float | None = None
-    """The number now, in its unit."""
+    """The number now, in its unit; None where the newest reading does not have it."""
     handling: Handling = PLAIN
     limit: float | None = None
     """What the number passed, in the same unit."""

@@ -52,8 +52,22 @@ _WRAPPERS: Final = {
 }
 """Programs that run another one, with the letters of their options that take a value."""
 
+_ELSEWHERE: Final = {
+    "sudo": ("RDhleVvK", frozenset({"chroot", "chdir", "host", "list", "edit", "validate", "version", "help"})),
+    "doas": ("C", frozenset[str]()),
+    "env": ("CS", frozenset({"chdir", "split-string"})),
+    "command": ("vV", frozenset[str]()),
+}
+"""Options with which these run a command in another folder, system or machine, or only tell of it."""
+
 _PLAIN: Final = frozenset({"program", "list", "comment", "heredoc_body", "heredoc_content", "heredoc_end"})
 """What is no command itself, and in which every command is done: no condition, no loop, no assignment."""
+
+_READERS: Final = frozenset({"cat", "head", "tail", "less", "more", "grep", "egrep", "fgrep", "wc", "sort", "cut", "tr",
+                             "jq", "column", "nl"})  # fmt: skip
+"""Programs that only show what they are given."""
+_KEPT: Final = re.compile(r"/dev/(?:null|stdout|stderr|tty)|(?:/tmp/|/var/tmp/|\./|~/)?\w[\w.-]*\.(?:log|txt|out)")
+"""Where output goes that is not wanted, or is kept as a log of what was done."""
 
 _PARSERS: list[Parser] = []
 
@@ -117,6 +131,8 @@ def _restored(line: CommandLine, mark: str) -> CommandLine:
         environment={name: back(value) for name, value in line.environment.items()},
         piped=tuple(tuple(map(back, words)) for words in line.piped),
         reads=back(line.reads),
+        writes=tuple(map(back, line.writes)),
+        appends=tuple(map(back, line.appends)),
     )
 
 
@@ -124,15 +140,58 @@ def recognised(text: str, actuator: Actuator[Any]) -> Recognised | None:
     """The one request that a whole text means to an actuator: None unless every command of it belongs to that, and
     all of them are done, whatever becomes of the others."""
     lines = _parsed(text)
-    found = [actuator.recognise(line) for line in lines if line is not None] if None not in lines else []
+    found = [actuator.recognise(line) if line is not None and _ends_here(line, actuator) else None for line in lines]
     if not found or None in found:
         return None
     meant = [one for one in found if one is not None]
     first = meant[0].request
     if any(replace(one.request, subjects=()) != replace(first, subjects=()) for one in meant):
         return None
+    if any(bool(one.request.subjects) != bool(first.subjects) for one in meant):
+        return None  # the whole and a part of it are not one request
     subjects = tuple(dict.fromkeys(subject for one in meant for subject in one.request.subjects))
     return replace(meant[0], request=replace(first, subjects=subjects))
+
+
+def _turns(wrapper: str, options: tuple[str, ...]) -> bool:
+    """Whether a wrapper runs its command in another place, or not at all.
+
+    >>> _turns("sudo", ("-n", "-u", "app")), _turns("sudo", ("-nl",)), _turns("env", ("--chdir=/srv",))
+    (False, True, True)
+    """
+    letters, long = _ELSEWHERE.get(wrapper, ("", frozenset[str]()))
+    valued = _WRAPPERS[wrapper]
+    for one in options:
+        if one.startswith("--"):
+            if one[2:].partition("=")[0] in long:
+                return True
+            continue
+        for letter in one[1:] if one.startswith("-") else "":
+            if letter in letters:
+                return True
+            if letter in valued:
+                break  # the rest of the word is its value
+    return False
+
+
+def _ends_here(line: CommandLine, actuator: Actuator[Any]) -> bool:
+    """Whether a line does nothing but what its first command does: its output is read, or kept as a log."""
+    piped = actuator.reads_pipes or all(map(_only_shows, line.piped))
+    return piped and (actuator.reads_files or all(map(_KEPT.fullmatch, line.writes)))
+
+
+def _only_shows(words: tuple[str, ...]) -> bool:
+    """Whether a command that output goes through changes nothing.
+
+    >>> _only_shows(("tail", "-n", "5")), _only_shows(("tee", "restart.log")), _only_shows(("tee", "/etc/motd"))
+    (True, True, False)
+    """
+    program, *rest = words or ("",)
+    if program == "tee":
+        return all(_KEPT.fullmatch(one) for one in rest if one not in ("-a", "--append"))
+    if any(one.startswith(("+", "-o", "--output")) for one in rest) and program in ("less", "more", "sort"):
+        return False
+    return program in _READERS
 
 
 def _parser() -> Parser:
@@ -160,22 +219,28 @@ def _without_comment(found: re.Match[str]) -> str:
 
 
 def _commands(
-    node: Node, piped: Sequence[tuple[str, ...]] = (), stdin: str = "", reads: str = ""
+    node: Node,
+    piped: Sequence[tuple[str, ...]] = (),
+    stdin: str = "",
+    reads: str = "",
+    writes: Sequence[str] = (),
+    appends: Sequence[str] = (),
 ) -> Iterator[CommandLine | None]:
     if node.type == "command":
         line = _command(node, piped, stdin)
-        yield line and replace(line, reads=reads)
+        yield line and replace(line, reads=reads, writes=tuple(writes), appends=tuple(appends))
     elif node.type == "pipeline":
         first, *rest = node.named_children
         through = [_words(one) if one.type == "command" else None for one in rest]
-        yield from _commands(first, [words for words in through if words is not None], stdin, reads)
+        yield from _commands(first, [words for words in through if words is not None], stdin, reads, writes, appends)
         yield from (None for words in through if words is None)
     elif node.type == "redirected_statement":
         body = node.child_by_field_name("body")
         if body is not None:
             here = "".join(_here(one) for one in node.named_children)
             file = next(filter(None, map(_file, node.named_children)), reads)
-            yield from _commands(body, piped, here, file)
+            more, kept = _written(node)
+            yield from _commands(body, piped, here, file, [*writes, *more], [*appends, *kept])
     else:
         if node.type not in _PLAIN or any(one.type == "||" for one in node.children):
             yield None
@@ -199,6 +264,22 @@ def _file(node: Node) -> str:
     return (place.text or b"").decode()
 
 
+def _written(node: Node) -> tuple[list[str], list[str]]:
+    """(the files that output goes to, as they are written; those of them that keep what they hold)."""
+    writes: list[str] = []
+    appends: list[str] = []
+    for one in node.named_children:
+        place = one.child_by_field_name("destination") if one.type == "file_redirect" else None
+        signs = {each.type for each in one.children} & {">", ">>", "&>", "&>>", ">|", ">&", "<>"}
+        name = (place.text or b"").decode() if place is not None else ""
+        if not signs or (">&" in signs and (name.isdecimal() or name == "-")):
+            continue
+        writes.append(name)
+        if signs & {">>", "&>>"}:
+            appends.append(name)
+    return writes, appends
+
+
 def _command(node: Node, piped: Sequence[tuple[str, ...]], stdin: str) -> CommandLine | None:
     words = _words(node)
     given = [one.text or b"" for one in node.named_children if one.type == "variable_assignment"]
@@ -206,9 +287,10 @@ def _command(node: Node, piped: Sequence[tuple[str, ...]], stdin: str) -> Comman
     if words is None or any(b"$" in one or b"`" in one for one in given):
         return None
     environment = dict(part.decode().split("=", 1) for part in given)
-    words, through, more = _unwrapped(words)
-    if not words:
+    unwrapped = _unwrapped(words)
+    if unwrapped is None or not unwrapped[0]:
         return None
+    words, through, more = unwrapped
     return CommandLine(
         words=words,
         stdin=stdin or "".join(here),
@@ -254,13 +336,17 @@ def _text(node: Node) -> str | None:
             return None
 
 
-def _unwrapped(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, str]]:
-    """(the command itself, its wrappers, assignments given to env) of a command's words."""
+def _unwrapped(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, str]] | None:
+    """(the command itself, its wrappers, assignments given to env) of a command's words; None where a wrapper takes it
+    to another place, or does not run it."""
     through: list[str] = []
     given: dict[str, str] = {}
     while words and (name := words[0].rpartition("/")[2]) in _WRAPPERS:
         through.append(name)
-        words = after_options(words[1:], _WRAPPERS[name])
+        rest = after_options(words[1:], _WRAPPERS[name])
+        if _turns(name, words[1 : len(words) - len(rest)]):
+            return None
+        words = rest
         while name in ("env", "sudo") and words and (pair := _ASSIGNMENT.fullmatch(words[0])):
             given[pair[1]] = pair[2]
             words = words[1:]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 from typing import Any, Final
@@ -20,6 +20,7 @@ from desk.inbox.inbox import SETTLING, Inbox
 from desk.poller import Poller, Reading, within
 from desk.rules import RuleBook
 from desk.standing import StandingBook, StandingRule
+from desk.words import dated
 from probes.base import GaugeKey, Probe, Rule, Snapshot
 
 _ENDING: Final = 0.3
@@ -158,6 +159,8 @@ class Engine:
         found, self._found = self._found, self._standing.standing()
         if isinstance(reading, Snapshot):
             self._theirs[name] = self._told(name, reading, now, at)
+        elif slot.snapshot is not None:
+            self._theirs[name] = tuple(_past(one, slot.snapshot.taken_at, at) for one in self._theirs.get(name, ()))
         if left and isinstance(reading, Snapshot):
             self._settle(name, reading)
         self.inbox.look(name, self.alerts(name), isinstance(reading, Snapshot))
@@ -194,3 +197,9 @@ class Engine:
 
     def __len__(self) -> int:
         return len(self._watched)
+
+
+def _past(alert: Alert, seen: datetime, at: datetime) -> Alert:
+    """Another system's alert as it was when that could be read last: whether it is so now nobody knows."""
+    assert alert.theirs is not None
+    return replace(alert, words=dated(str(alert.theirs.words), seen, at), value=None)

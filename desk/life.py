@@ -9,9 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from desk.condition import Comparison
 from desk.evaluate import COMPARE
+from desk.words import dated
+
+_EARLIER: Final = "last known: "
+"""Before what this session has not seen itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class Life:
     raised_at: datetime | None = None
     value: float | None = None
     """The newest value that passed; None when it was missing, and that counts as passing."""
+    seen_at: datetime | None = None
+    """The moment of `seen`; None: this session has not seen it pass."""
     words: str = ""
 
     def step(self, bar: Bar, value: float, now: float, at: datetime, patience: float = math.inf) -> bool:
@@ -54,7 +61,7 @@ class Life:
     def resume(self, raised: float, raised_at: datetime, now: float, words: str) -> None:
         """An earlier session had raised it: unless it is raised already, the next value finds it so."""
         if self.raised is None:
-            self.true_since, self.seen, self.times = raised, now, 1
+            self.true_since, self.seen, self.times = raised, raised, 1
             self.raised, self.raised_at, self.words = raised, raised_at, words
 
     def passed(self, bar: Bar, value: float | None, now: float, at: datetime, patience: float = math.inf) -> None:
@@ -66,8 +73,20 @@ class Life:
         blind = self.raised is None and now - self.seen > patience + bar.hold / 4
         if self.true_since is None or blind:
             self.true_since, self.times = now, 0
-        self.seen = now
+        self.seen, self.seen_at = now, at
         self.times += 1
         self.value = value
         if self.raised is None and now - self.true_since >= bar.hold and self.times >= bar.consecutive:
             self.raised, self.raised_at = now, at
+
+    def told(self, newest: float, at: datetime) -> tuple[str, float | None]:
+        """(its words, its number) once there is a reading of the moment `newest`, monotonic seconds.
+
+        What that reading does not have keeps its words, with the moment they are of; what the number is now nobody
+        knows.
+        """
+        if self.seen >= newest:
+            return self.words, self.value
+        if self.seen_at is not None:
+            return dated(self.words, self.seen_at, at), None
+        return self.words if self.words.startswith(_EARLIER) else _EARLIER + self.words, None

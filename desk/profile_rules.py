@@ -18,7 +18,7 @@ from desk.words import is_noun
 from probes.base import Rule, SafeText, Target
 
 _LABELS: Final = frozenset(
-    {"alert", "backend", "database", "level", "on", "process", "project", "severity", "state", "status", "why"}
+    {"alert", "backend", "database", "level", "on", "process", "project", "severity", "state", "status", "what", "why"}
 )
 """Labels that some gauges carry and no kind's own rule speaks of; those that one does are known from it."""
 

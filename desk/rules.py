@@ -88,11 +88,11 @@ class RuleBook:
         if slot.failure is not None:
             if slot.snapshot is None and now - slot.since < self.grace:
                 return ()
-            return (*_unreadable(self._silence, slot, slot.failure, now, at), *self._standing())
+            return (*_unreadable(self._silence, slot, slot.failure, now, at), *self._standing(now, at))
         if slot.snapshot is None:
             return ()
         self._read(slot.snapshot, now, at, slot.patience)
-        return self._standing()
+        return self._standing(now, at)
 
     def resume(self, alert: Alert, now: float) -> None:
         """An earlier session had raised this: its rule, and the milder ones on the same number, need not wait again."""
@@ -135,8 +135,9 @@ class RuleBook:
         else:
             self._blind.pop(mark, None)
 
-    def _standing(self) -> tuple[Alert, ...]:
+    def _standing(self, now: float, at: datetime) -> tuple[Alert, ...]:
         by_name = {rule.name: rule for rule in self.rules}
+        told = {id(life): life.told(now, at) for life in (*self._lives.values(), *self._blind.values())}
         found = [
             Alert(
                 target=self.target,
@@ -144,10 +145,10 @@ class RuleBook:
                 severity=by_name[name].severity,
                 gauge=key.name,
                 labels=key.labels,
-                words=life.words,
+                words=told[id(life)][0],
                 since=life.raised,
                 at=life.raised_at,
-                value=life.value if (name, key) in self._lives else None,
+                value=told[id(life)][1] if (name, key) in self._lives else None,
                 handling=by_name[name].handling,
                 limit=by_name[name].threshold,
                 unit=self._units.get(key.name, Unit.COUNT),

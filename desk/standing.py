@@ -89,6 +89,8 @@ class StandingBook:
     _lives: dict[_Mark, Life] = field(default_factory=dict)
     _units: list[Unit] = field(default_factory=list)
     _by_target: dict[str, list[int]] = field(default_factory=dict)
+    _judged: dict[int, tuple[float, datetime]] = field(default_factory=dict)
+    """By the place of a rule when it was looked at last: monotonic seconds, and aware UTC."""
 
     def __post_init__(self) -> None:
         self._units = [unit_of(rule.of, self.spec) for rule in self.rules]
@@ -128,6 +130,7 @@ class StandingBook:
 
     def _judge(self, place: int, memory: Memory, now: float, at: datetime) -> None:
         rule = self.rules[place]
+        self._judged[place] = now, at
         found = values(rule.of, memory, now, self._counter)
         patience = max(memory.patience(target) for target in rule.targets)
         for labels, value in found.items():
@@ -184,6 +187,7 @@ class StandingBook:
         assert life.raised is not None
         assert life.raised_at is not None
         rule = self.rules[place]
+        said, value = life.told(*self._judged.get(place, (life.seen, life.raised_at)))
         about = next(gauges(rule.of))
         return Alert(
             target=about.source,
@@ -191,10 +195,10 @@ class StandingBook:
             severity=level.severity,
             gauge=about.name,
             labels=labels,
-            words=life.words,
+            words=said,
             since=life.raised,
             at=life.raised_at,
-            value=life.value,
+            value=value,
             handling=rule.handling,
             limit=level.limit.value,
             unit=self._units[place],

@@ -107,6 +107,27 @@ def clock(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%H:%M:%S}"
 
 
+def when(moment: datetime, now: datetime) -> str:
+    """When something was, in UTC, with its day where that is not today.
+
+    >>> moment = datetime(2026, 3, 1, 23, 12, 41, tzinfo=UTC)
+    >>> when(moment, moment), when(moment, datetime(2026, 3, 2, 0, 5, tzinfo=UTC))
+    ('23:12:41', '2026-03-01 23:12:41')
+    """
+    moment, now = moment.astimezone(UTC), now.astimezone(UTC)
+    return clock(moment) if moment.date() == now.date() else f"{moment:%Y-%m-%d} {clock(moment)}"
+
+
+def dated(said: str, seen: datetime, at: datetime) -> str:
+    """What was so at an earlier moment, and may not be so any more at `at`.
+
+    >>> seen = datetime(2026, 3, 1, 23, 12, 41, tzinfo=UTC)
+    >>> dated("9 jobs wait", seen, datetime(2026, 3, 1, 23, 20, tzinfo=UTC))
+    'as of 23:12:41 UTC: 9 jobs wait'
+    """
+    return f"as of {when(seen, at)} UTC: {said}"
+
+
 def plural(number: float, one: str, many: str = "") -> str:
     """A counted noun.
 

@@ -15,13 +15,15 @@ import httpx
 import pytest
 
 from probes.base import Context, Grant, Request, Result, Target, Truth
-from probes.docker import DockerFacts, DockerProbe, DockerSettings
 from probes.docker.act import DockerActuator
 from probes.docker.commands import VERBS
 from probes.docker.engine import NEWEST
-from probes.systemd import SystemdSettings
+from probes.docker.facts import DockerFacts
+from probes.docker.probe import DockerProbe
+from probes.docker.settings import DockerSettings
 from probes.systemd.act import SystemdActuator
 from probes.systemd.details import arguments
+from probes.systemd.probe import SystemdSettings
 from tests.conftest import obtain
 from tests.probes.acting import carried_out, perform, settled
 from tests.safety.wire import CountingProxy, HttpReader

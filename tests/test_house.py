@@ -56,15 +56,19 @@ def module_of(dotted: str) -> str:
     return dotted.partition(":")[0]
 
 
+def home_of(kind: Kind) -> Path:
+    """The package of a kind's probe; the module itself where it is all there is."""
+    module = ROOT / module_of(kind.probe).replace(".", "/")
+    return module.with_suffix(".py") if module.parent == ROOT / "probes" else module.parent
+
+
 def files_of(kind: Kind) -> list[Path]:
     """Where a kind's probe is written: a module, or a package without the kinds that live inside it."""
-    module = module_of(kind.probe)
-    base = ROOT / module.replace(".", "/")
-    if base.with_suffix(".py").exists():
-        return [base.with_suffix(".py")]
-    inside = {module_of(one.probe) for one in KINDS if module_of(one.probe).startswith(f"{module}.")}
-    guests = [ROOT / one.replace(".", "/") for one in inside]
-    return [path for path in base.rglob("*.py") if not any(path.is_relative_to(guest) for guest in guests)]
+    home = home_of(kind)
+    if home.is_file():
+        return [home]
+    guests = {home_of(one) for one in KINDS} - {home, *home.parents}
+    return [path for path in home.rglob("*.py") if not any(path.is_relative_to(guest) for guest in guests)]
 
 
 def named(path: Path) -> str:
@@ -219,6 +223,20 @@ def test_no_panel_and_no_probe_loads_a_driver() -> None:
     code = "import sys, importlib\n" + f"for name in {sorted(modules)!r}: importlib.import_module(name)\n"
     code += f"print([name for name in {DRIVERS!r} if name in sys.modules])"
     assert run(code) == "[]"
+
+
+def test_reading_a_runbook_loads_no_probe() -> None:
+    modules = {module_of(kind.probe) for kind in KINDS}
+    code = "import sys; from tui.dialects import dialects; dialects()\n"
+    assert run(code + f"print([name for name in {sorted(modules)!r} if name in sys.modules])") == "[]"
+
+
+def test_a_package_of_a_kind_brings_nothing_by_itself() -> None:
+    """So that who needs its facts, or its dialect, loads those alone."""
+    doors = {"probes/base/__init__.py", "probes/exec/__init__.py"}
+    packages = [path for path in sources("probes") if path.name == "__init__.py" and named(path) not in doors]
+    assert len(packages) > len(KINDS) // 2
+    assert [named(path) for path in packages if len(tree(path).body) != 1] == []
 
 
 def test_the_desk_and_the_probes_never_load_the_screen() -> None:

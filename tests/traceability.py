@@ -114,10 +114,10 @@ def ids() -> list[str]:
 def looks(kind: str) -> frozenset[str]:
     """Names of the looks that a kind's source speaks of."""
     (module,) = [one.probe.partition(":")[0] for one in KINDS if one.name == kind]
-    base = ROOT / module.replace(".", "/")
+    base = (ROOT / module.replace(".", "/")).with_suffix(".py")
     made = [
         call.args[0].value
-        for path in ([base.with_suffix(".py")] if base.with_suffix(".py").exists() else sorted(base.rglob("*.py")))
+        for path in ([base] if base.parent == ROOT / "probes" else sorted(base.parent.rglob("*.py")))
         for call in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in ("Look", "Asking")
         if call.args and isinstance(call.args[0], ast.Constant)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from desk.actions import CONSOLE
@@ -157,6 +157,9 @@ def open_meant(screen: RoomScreen, target: str, one: Recognised) -> None:
     actions = actuator.actions if actuator is not None else ()
     action = next((action for action in actions if action.name == one.request.action), None)
     if action is not None:
+        offered = (chance.action for chance in _offered(screen.room, target, one.request.subjects))
+        here = next((offer for offer in offered if offer.name == action.name), action)
+        action = replace(action, shown=here.shown and not one.unseen)  # what may be seen is known of the rows
         ask_and_show(screen, target, action, one.request, one.warning)
     else:  # a line that is known and that nothing does: the look says why
         screen.app.push_screen(Act(screen.room, target, one.request, one.warning))

@@ -1,6 +1,6 @@
 """The dialects a runbook is read with: one line for each world of command lines, in the order they are asked.
 
-Like the table of kinds these are names, resolved when a runbook is read; none of them loads a driver.
+Like the table of kinds these are names, resolved when a runbook is read; none of them loads a driver or a probe.
 """
 
 from __future__ import annotations

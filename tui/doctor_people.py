@@ -59,9 +59,10 @@ def _place(file: str) -> str:
 
 async def examine(profile: Profile, kinds: Kinds, secrets: Secrets, environ: Mapping[str, str]) -> list[Found]:
     """Look at all of it. Changes nothing."""
-    found = [("the profile", "second_person is understood", Grant.MISSING, words) for words in misspelt(profile, kinds)]
+    unclear = await asyncio.to_thread(misspelt, profile, kinds)
+    found = [("the profile", "second_person is understood", Grant.MISSING, words) for words in unclear]
     if profile.second:
-        found += [_meeting(profile), *_approvers(profile)]
+        found += [await asyncio.to_thread(_meeting, profile), *await asyncio.to_thread(_approvers, profile)]
     if profile.store:
         found += await asyncio.to_thread(_store, profile, secrets, environ)
     return found

@@ -29,10 +29,10 @@ class Kind:
 
 
 KINDS = (
-    Kind("http", "probes.http:HttpProbe", "widgets.http:HttpPanel", "SERVICES", "an HTTP endpoint and its body"),
+    Kind("http", "probes.http.probe:HttpProbe", "widgets.http:HttpPanel", "SERVICES", "an HTTP endpoint and its body"),
     Kind(
         "supervisor",
-        "probes.supervisor:SupervisorProbe",
+        "probes.supervisor.probe:SupervisorProbe",
         "widgets.supervisor:SupervisorPanel",
         "SERVICES",
         "processes under supervisord",
@@ -40,7 +40,7 @@ KINDS = (
     ),
     Kind(
         "docker",
-        "probes.docker:DockerProbe",
+        "probes.docker.probe:DockerProbe",
         "widgets.docker:DockerPanel",
         "SERVICES",
         "containers, Compose services",
@@ -48,7 +48,7 @@ KINDS = (
     ),
     Kind(
         "ecs",
-        "probes.aws.ecs:EcsProbe",
+        "probes.aws.ecs.probe:EcsProbe",
         "widgets.ecs:EcsPanel",
         "SERVICES",
         "services and tasks of Amazon ECS",
@@ -56,7 +56,7 @@ KINDS = (
     ),
     Kind(
         "systemd",
-        "probes.systemd:SystemdProbe",
+        "probes.systemd.probe:SystemdProbe",
         "widgets.systemd:SystemdPanel",
         "SERVICES",
         "systemd units",
@@ -64,16 +64,22 @@ KINDS = (
     ),
     Kind(
         "kubernetes",
-        "probes.kubernetes:KubernetesProbe",
+        "probes.kubernetes.probe:KubernetesProbe",
         "widgets.kubernetes:KubernetesPanel",
         "CLUSTER",
         "a Kubernetes cluster, or namespaces of it",
         act="probes.kubernetes.act:KubernetesActuator",
     ),
-    Kind("alb", "probes.aws.alb:AlbProbe", "widgets.alb:AlbPanel", "LOAD BALANCERS", "target groups of load balancers"),
+    Kind(
+        "alb",
+        "probes.aws.alb.probe:AlbProbe",
+        "widgets.alb:AlbPanel",
+        "LOAD BALANCERS",
+        "target groups of load balancers",
+    ),
     Kind(
         "postgres",
-        "probes.postgres:PostgresProbe",
+        "probes.postgres.read:PostgresProbe",
         "widgets.postgres:PostgresPanel",
         "POSTGRES",
         "a PostgreSQL server",
@@ -81,7 +87,7 @@ KINDS = (
     ),
     Kind(
         "rds",
-        "probes.aws.rds:RdsProbe",
+        "probes.aws.rds.probe:RdsProbe",
         "widgets.rds:RdsPanel",
         "DATABASES",
         "managed databases of Amazon RDS",
@@ -89,7 +95,7 @@ KINDS = (
     ),
     Kind(
         "queues",
-        "probes.redis:QueuesProbe",
+        "probes.redis.queues.probe:QueuesProbe",
         "widgets.queues:QueuesPanel",
         "QUEUES",
         "queues that live in Redis",
@@ -97,7 +103,7 @@ KINDS = (
     ),
     Kind(
         "sqs",
-        "probes.aws.sqs:SqsProbe",
+        "probes.aws.sqs.probe:SqsProbe",
         "widgets.sqs:SqsPanel",
         "QUEUES",
         "queues of Amazon SQS",
@@ -105,7 +111,7 @@ KINDS = (
     ),
     Kind(
         "jobs",
-        "probes.http.jobs:JobsProbe",
+        "probes.http.jobs.probe:JobsProbe",
         "widgets.jobs:JobsPanel",
         "JOBS",
         "a scheduler, or an application's own API",
@@ -113,7 +119,7 @@ KINDS = (
     ),
     Kind(
         "redis",
-        "probes.redis:RedisProbe",
+        "probes.redis.cache:RedisProbe",
         "widgets.redis:RedisPanel",
         "CACHE",
         "a Redis or Valkey server as a cache",
@@ -121,7 +127,7 @@ KINDS = (
     ),
     Kind(
         "elasticache",
-        "probes.aws.elasticache:ElastiCacheProbe",
+        "probes.aws.elasticache.probe:ElastiCacheProbe",
         "widgets.elasticache:ElastiCachePanel",
         "CACHE",
         "managed caches of Amazon ElastiCache",
@@ -136,7 +142,7 @@ KINDS = (
     ),
     Kind(
         "alertmanager",
-        "probes.alerting:AlertmanagerProbe",
+        "probes.alerting.alertmanager:AlertmanagerProbe",
         "widgets.alertmanager:AlertmanagerPanel",
         "ALERTS",
         "an Alertmanager: alerts and silences",
@@ -144,7 +150,7 @@ KINDS = (
     ),
     Kind(
         "grafana",
-        "probes.alerting:GrafanaProbe",
+        "probes.alerting.grafana:GrafanaProbe",
         "widgets.grafana:GrafanaPanel",
         "ALERTS",
         "a Grafana: its alerts, silences and rules",
@@ -152,7 +158,7 @@ KINDS = (
     ),
     Kind(
         "pagerduty",
-        "probes.alerting.pagerduty:PagerDutyProbe",
+        "probes.alerting.pagerduty.probe:PagerDutyProbe",
         "widgets.pagerduty:PagerDutyPanel",
         "INCIDENTS",
         "PagerDuty: open incidents, who is on call",
@@ -160,7 +166,7 @@ KINDS = (
     ),
     Kind(
         "sentry",
-        "probes.alerting.sentry:SentryProbe",
+        "probes.alerting.sentry.probe:SentryProbe",
         "widgets.sentry:SentryPanel",
         "ISSUES",
         "Sentry: unresolved issues of an organisation's projects",
@@ -168,21 +174,21 @@ KINDS = (
     ),
     Kind(
         "prometheus",
-        "probes.prometheus:PrometheusProbe",
+        "probes.prometheus.probe:PrometheusProbe",
         "widgets.prometheus:PrometheusPanel",
         "METRICS",
         "a Prometheus server: tiles, hosts",
     ),
     Kind(
         "metrics",
-        "probes.prometheus:MetricsProbe",
+        "probes.prometheus.metrics.probe:MetricsProbe",
         "widgets.metrics:MetricsPanel",
         "METRICS",
         "an application's own metrics",
     ),
     Kind(
         "sql",
-        "probes.postgres.saved:SqlProbe",
+        "probes.postgres.saved.probe:SqlProbe",
         "widgets.sql:SqlPanel",
         "SQL",
         "your own numbers and rows, by saved SQL",
@@ -190,16 +196,22 @@ KINDS = (
     ),
     Kind(
         "cloudwatch",
-        "probes.aws.cloudwatch:CloudWatchProbe",
+        "probes.aws.cloudwatch.probe:CloudWatchProbe",
         "widgets.cloudwatch:CloudWatchPanel",
         "ALARMS",
         "Amazon CloudWatch: alarms and chosen metrics",
         act="probes.aws.cloudwatch.act:CloudWatchActuator",
     ),
-    Kind("logs", "probes.logs:LogsProbe", "widgets.logs:LogsPanel", "LOGS", "log files, and the journal of units"),
+    Kind(
+        "logs",
+        "probes.logs.probe:LogsProbe",
+        "widgets.logs:LogsPanel",
+        "LOGS",
+        "log files, and the journal of units",
+    ),
     Kind(
         "cloudwatch_logs",
-        "probes.aws.cloudwatch_logs:CloudWatchLogsProbe",
+        "probes.aws.cloudwatch_logs.probe:CloudWatchLogsProbe",
         "widgets.cloudwatch_logs:CloudWatchLogsPanel",
         "LOGS",
         "Amazon CloudWatch Logs: log groups and patterns in them",
@@ -207,7 +219,7 @@ KINDS = (
     ),
     Kind(
         "secrets",
-        "probes.aws.secrets:SecretsProbe",
+        "probes.aws.secrets.probe:SecretsProbe",
         "widgets.secrets:SecretsPanel",
         "SECRETS",
         "secrets of AWS Secrets Manager; never their values",
@@ -215,7 +227,7 @@ KINDS = (
     ),
     Kind(
         "settings",
-        "probes.settings:SettingsProbe",
+        "probes.settings.probe:SettingsProbe",
         "widgets.settings:SettingsPanel",
         "SETTINGS",
         "a file of KEY=VALUE settings; never its secrets",
@@ -223,16 +235,22 @@ KINDS = (
     ),
     Kind(
         "backups",
-        "probes.backups:BackupsProbe",
+        "probes.backups.probe:BackupsProbe",
         "widgets.backups:BackupsPanel",
         "BACKUPS",
         "PostgreSQL dumps in a folder",
         act="probes.backups.act:BackupsActuator",
     ),
-    Kind("s3", "probes.aws.s3:S3Probe", "widgets.s3:S3Panel", "BACKUPS", "backups in S3, or a store that speaks it"),
+    Kind(
+        "s3",
+        "probes.aws.s3.probe:S3Probe",
+        "widgets.s3:S3Panel",
+        "BACKUPS",
+        "backups in S3, or a store that speaks it",
+    ),
     Kind(
         "commands",
-        "probes.commands:CommandsProbe",
+        "probes.commands.probe:CommandsProbe",
         "widgets.commands:CommandsPanel",
         "COMMANDS",
         "commands of your own, guarded: migrations, scripts",
@@ -240,7 +258,7 @@ KINDS = (
     ),
     Kind(
         "rotation",
-        "probes.rotation:RotationProbe",
+        "probes.rotation.probe:RotationProbe",
         "widgets.rotation:RotationPanel",
         "LOG ROTATION",
         "how long logs are kept: logrotate, the journal",
@@ -248,16 +266,34 @@ KINDS = (
     ),
     Kind(
         "certificates",
-        "probes.certificates:CertificatesProbe",
+        "probes.certificates.probe:CertificatesProbe",
         "widgets.certificates:CertificatesPanel",
         "CERTIFICATES",
         "certificates in files, of servers, of certbot",
         act="probes.certificates.act:CertificatesActuator",
     ),
-    Kind("scans", "probes.scans:ScansProbe", "widgets.scans:ScansPanel", "SCANS", "known vulnerabilities, by scanners"),
-    Kind("status", "probes.http.status:StatusProbe", "widgets.status:StatusPanel", "VENDORS", "a vendor's status page"),
-    Kind("net", "probes.net:NetProbe", "widgets.net:NetPanel", "NETWORK", "hosts and ports: name, connection, TLS"),
-    Kind("host", "probes.host:HostProbe", "widgets.host:HostPanel", "HOST", "this machine"),
+    Kind(
+        "scans",
+        "probes.scans.probe:ScansProbe",
+        "widgets.scans:ScansPanel",
+        "SCANS",
+        "known vulnerabilities, by scanners",
+    ),
+    Kind(
+        "status",
+        "probes.http.status.probe:StatusProbe",
+        "widgets.status:StatusPanel",
+        "VENDORS",
+        "a vendor's status page",
+    ),
+    Kind(
+        "net",
+        "probes.net.probe:NetProbe",
+        "widgets.net:NetPanel",
+        "NETWORK",
+        "hosts and ports: name, connection, TLS",
+    ),
+    Kind("host", "probes.host.probe:HostProbe", "widgets.host:HostPanel", "HOST", "this machine"),
 )
 """In the order of the overview."""
 

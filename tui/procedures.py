@@ -19,7 +19,7 @@ from desk.runbook.book import Command, Procedure, Runbook
 from desk.runs.filling import needed
 from desk.runs.journal import RunJournal
 from desk.runs.past import Past, past
-from desk.runs.record import Judgement, Occasion
+from desk.runs.record import Begun, Judgement, Occasion
 from desk.runs.revision import same
 from desk.runs.run import Run
 from desk.runs.runs import RunError, Runs
@@ -254,10 +254,14 @@ class Procedures:
 
     # runs
 
-    def begin(self, book: Runbook, procedure: Procedure, occasion: Occasion | None = None) -> Run:
-        """Begin a run."""
+    def begin(self, book: Runbook, procedure: Procedure, occasion: Occasion | None = None, run: str = "") -> Run:
+        """Begin a run. `run`: the id it was looked at with, if it was."""
         parameters = needed(procedure, book.parameters)
-        return self.runs.begin(procedure, book.path, book.sha256, parameters, occasion)
+        return self.runs.begin(procedure, book.path, book.sha256, parameters, occasion, run)
+
+    def unbegun(self, book: Runbook, procedure: Procedure, occasion: Occasion | None = None) -> Run:
+        """A run as it would be if it began now; it is not begun."""
+        return self.runs.unbegun(Begun(book.path, book.sha256, procedure, needed(procedure, book.parameters), occasion))
 
     def past(self, path: str, procedure: Procedure) -> Past:
         """How a procedure went before. Of several by its title, each has the runs that are nearest to it."""

@@ -18,7 +18,7 @@ from tui.procedures import ShellEnd, ShellWork, cut_off, judgement_of
 from tui.steps import FOLDER, Runnable
 
 if TYPE_CHECKING:
-    from probes.commands import CommandsProbe
+    from probes.commands.probe import CommandsProbe
     from probes.commands.settings import Run
     from tui.room import Room
     from tui.screens.base import RoomScreen
@@ -128,7 +128,7 @@ class ShellSteps:
 
     @property
     def _probe(self) -> CommandsProbe:
-        from probes.commands import CommandsProbe
+        from probes.commands.probe import CommandsProbe
 
         probe = self._room.engine.probe(self._runnable.target)
         assert isinstance(probe, CommandsProbe)

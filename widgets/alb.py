@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from desk.words import count, plural, span
-from probes.aws.alb import AlbFacts, Balancer, Group, TargetState
+from probes.aws.alb.facts import AlbFacts, Balancer, Group
+from probes.aws.alb.health import TargetState
 from probes.base import Severity
 from widgets.aws import seat_line
 from widgets.draw.marks import Sign, spark

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from desk.words import plural
-from probes.alerting import AlertmanagerFacts
+from probes.alerting.facts import AlertmanagerFacts
 from widgets.alerts import ALERTS, SILENCES, clock_line, counted, rows, since
 from widgets.lines import Line, Part, dim, fit, line, toned
 from widgets.panel import Panel, Table, View

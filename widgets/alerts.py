@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from desk.words import age, count, plural, span
-from probes.alerting import Alert, AlertsFacts, Silence
+from probes.alerting.facts import Alert, AlertsFacts, Silence
 from probes.base import Severity
 from widgets.lines import TONES, Line, Part, Span, Tone, dim, fit, line, sign, strong, toned
 from widgets.panel import Column, Table, View, name_column

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from rich.cells import cell_len
 
 from desk.words import age, count, plural, ratio, size, span
-from probes.backups import Backup, BackupsFacts, Leftover, Work
+from probes.backups.facts import Backup, BackupsFacts, Leftover, Work
 from probes.base import Severity
 from widgets.draw.marks import bar, spark
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, sign, strong, toned

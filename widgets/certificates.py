@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 from desk.words import count, plural, span
 from probes.base import Severity
 from probes.base.expiry import NOW, NOW_SHARE, SHORT, SOON, SOON_SHARE
-from probes.certificates import CertificatesFacts, Lineage, Seen, Unread
+from probes.certificates.facts import CertificatesFacts, Lineage, Seen, Unread
 from widgets.lines import Line, Part, Tone, dim, fit, line, sign, strong, toned
 from widgets.panel import Column, Panel, Table, View, name_column
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from desk.words import age, amount, count, plural, span
-from probes.aws.cloudwatch import Alarm, AlarmState, CloudWatchFacts, Dashboard, Tile
+from probes.aws.cloudwatch.facts import Alarm, AlarmState, CloudWatchFacts, Dashboard, Tile
 from probes.base import Severity
 from widgets.aws import seat_line
 from widgets.draw.marks import Sign, spark

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from desk.words import age, clock, count, plural, size
-from probes.aws.cloudwatch_logs import Count, Group, LogsFacts
+from probes.aws.cloudwatch_logs.facts import Count, Group, LogsFacts
 from probes.base import Severity
 from widgets.aws import seat_line
 from widgets.draw.marks import Sign, spark

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from desk import words
 from probes.base import Severity
-from probes.commands import Command, CommandsFacts, Past
+from probes.commands.facts import Command, CommandsFacts, Past
 from widgets.draw.marks import Sign
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, sign, strong, toned
 from widgets.panel import Column, Panel, Table, View, name_column

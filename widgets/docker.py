@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from desk.words import clock, count, plural, ratio, size, span
 from probes.base import Severity
-from probes.docker import Container, DockerFacts, Event, Image, Service
+from probes.docker.facts import Container, DockerFacts, Event, Image, Service
 from widgets.draw.marks import Sign, bar, spark
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, side_by_side, sign, strong, toned
 from widgets.panel import Column, Panel, Table, View, name_column

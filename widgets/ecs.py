@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from desk.words import clock, count, plural, ratio, span
-from probes.aws.ecs import Deployment, EcsFacts, Event, Service, Task
+from probes.aws.ecs.facts import Deployment, EcsFacts, Event, Service, Task
 from probes.base import Severity
 from widgets.aws import seat_line
 from widgets.draw.marks import Sign, spark

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, NamedTuple
 
 from desk.words import amount, count, plural, ratio, span
-from probes.aws.elasticache import CacheEvent, CacheGroup, CacheNode, ElastiCacheFacts, Policy, Shard
+from probes.aws.elasticache.facts import CacheEvent, CacheGroup, CacheNode, ElastiCacheFacts, Policy, Shard
 from probes.aws.elasticache.policies import key_of
 from probes.base import Severity, Unit
 from widgets.aws import seat_line

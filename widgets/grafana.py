@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from desk.words import count, plural, span
-from probes.alerting import Dashboard, DataSource, Fired, GrafanaFacts, RuleState
+from probes.alerting.facts import Dashboard, DataSource, Fired, GrafanaFacts, RuleState
 from probes.base import Severity
 from widgets.alerts import ALERTS, GONE, SILENCES, clock_line, counted, moment, rows, since
 from widgets.lines import Line, Part, Tone, dim, fit, line, sign, strong, toned

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from desk.words import count, plural, ratio, size, span
 from probes.base import Severity
-from probes.host import Disk, HostFacts, Interface, Process
+from probes.host.facts import Disk, HostFacts, Interface, Process
 from widgets.draw.marks import bar, spark
 from widgets.lines import Line, Part, Span, Tone, dim, fit, joined, line, sign, strong, toned, width_of
 from widgets.panel import Column, Member, Panel, Table, View

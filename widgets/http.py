@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Final
 
 from desk.words import age, clock, count, plural, ratio, size, span
 from probes.base import SafeText, Severity
-from probes.http import Certificate, Check, Expiry, HttpFacts, Limit, Verdict
+from probes.base.x509 import Certificate
+from probes.http.facts import Check, Expiry, HttpFacts, Limit, Verdict
 from widgets.draw.marks import spark
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, sign, strong, toned, width_of
 from widgets.panel import Column, Panel, Table, View, name_column

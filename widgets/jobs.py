@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from desk.words import age, count, plural, span
 from probes.base import Danger, Severity
-from probes.http.jobs import Execution, Job, JobsFacts, Own
+from probes.http.jobs.facts import Execution, Job, JobsFacts, Own
 from widgets.lines import Line, Part, Tone, dim, fit, line, sign, strong, toned
 from widgets.panel import Column, Panel, Table, View, name_column
 

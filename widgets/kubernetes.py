@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Final
 
 from desk.words import plural, ratio, span
 from probes.base import Severity
-from probes.kubernetes import KubernetesFacts, Trouble, called
+from probes.kubernetes.called import called
+from probes.kubernetes.facts import KubernetesFacts, Trouble
 from widgets.draw.marks import Sign, bar, spark
 from widgets.kubernetes_tables import (
     FATAL,

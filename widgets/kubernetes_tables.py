@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from desk.words import clock, count, plural, ratio, size, span
-from probes.kubernetes import (
+from probes.kubernetes.facts import (
     Autoscaler,
     Budget,
     Certificate,

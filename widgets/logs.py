@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from desk.words import age, amount, clock, count, plural, size
 from probes.base import Severity, Unit
 from probes.base.log import Level
-from probes.logs import File, Found, LogsFacts, Source, Type
+from probes.logs.facts import File, Found, LogsFacts, Source, Type
 from widgets.draw.marks import Sign, spark
 from widgets.levels import LEVEL_TONES
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, sign, strong, toned

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from desk.words import count, plural, size, span
-from probes.prometheus import Metric, MetricsFacts
+from probes.prometheus.metrics.exposition import Metric
+from probes.prometheus.metrics.facts import MetricsFacts
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, toned
 from widgets.panel import Column, Panel, Table, View
 from widgets.tiles import GONE, ROWS, TILES, charts, strip

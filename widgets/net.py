@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from desk.words import age, clock, count, plural, span
 from probes.base import Severity
-from probes.net import NetFacts, Reached
+from probes.net.facts import NetFacts, Reached
 from widgets.draw.marks import spark
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, sign, strong, toned
 from widgets.panel import Column, Panel, Table, View

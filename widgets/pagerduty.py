@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from desk.words import age, count, plural
-from probes.alerting.pagerduty import Incident, OnCall, PagerDutyFacts
+from probes.alerting.pagerduty.facts import Incident, OnCall, PagerDutyFacts
 from probes.base import Severity
 from widgets.lines import TONES, Line, Part, Span, Tone, dim, fit, line, sign, strong, toned
 from widgets.panel import Column, Panel, Table, View, name_column

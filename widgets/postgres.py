@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from desk.words import plural
 from probes.base import Severity
-from probes.postgres import PostgresFacts, Session
+from probes.postgres.facts import PostgresFacts, Session
 from widgets.draw.marks import bar, spark
 from widgets.lines import Line, Part, Span, Tone, dim, fit, joined, line, sign, strong, toned, width_of
 from widgets.panel import Panel, Table, View

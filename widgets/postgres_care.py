@@ -7,7 +7,8 @@ from typing import Final
 
 from desk.words import plural
 from probes.base import SafeText
-from probes.postgres import Care, IndexCare, PostgresFacts, TableCare
+from probes.postgres.care.facts import Care, IndexCare, TableCare
+from probes.postgres.facts import PostgresFacts
 from widgets.lines import Line, Part, Tone, dim, line, strong
 from widgets.panel import Column, Table
 from widgets.postgres_tables import GONE, age_of, count_of, or_gone, rate_of, ratio_of, size_of

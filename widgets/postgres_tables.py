@@ -8,7 +8,7 @@ from typing import Final
 
 from desk.words import age, count, plural, ratio, size, span
 from probes.base import SafeText
-from probes.postgres import Crowd, Database, Knot, PostgresFacts, Progress, Session, Statement
+from probes.postgres.facts import Crowd, Database, Knot, PostgresFacts, Progress, Session, Statement
 from widgets.draw.marks import bar
 from widgets.lines import Line, Part, Span, Tone, dim, line, strong
 from widgets.panel import Column, Table

@@ -27,6 +27,8 @@ BESIDE: Final = 120
 _TITLE: Final = 300
 _TEXT: Final = 4000
 _LINE: Final = 2000
+_NOTES: Final = 3
+"""The newest notes of a step, which it shows."""
 _OUTPUT: Final = 6
 """Lines of an output that are shown with its step; all of it is in the details."""
 
@@ -101,7 +103,7 @@ def title(procedure: Procedure, run: Run | None, unkept: int, now: datetime, wid
         parts = [
             Span("RUN", Tone.NOTICE),
             f" {run.settled_count} of {count}",
-            dim(f"  {run.holder}, since {when(run.at, now)[:-3]} UTC"),
+            dim(f"  {run.holder}, since {words.when(run.at, now)[:-3]} UTC"),
         ]
     if unkept:
         parts += ["  ", Span(f"{unkept} NOT KEPT YET", Tone.WARNING)]
@@ -240,7 +242,11 @@ def _command(shown: Shown, command: Command, width: int) -> list[Line]:
 def _asked(command: Command, as_it_stands: bool) -> str:
     """Who fills in what is no parameter."""
     values = ", ".join(command.asked)
-    return f"{values} is typed where the line is run" if as_it_stands else f"its act fills in {values}"
+    return (
+        f"{values} is typed where the line is run"
+        if as_it_stands
+        else f"its act fills in {values}; without one it is typed where the line is run"
+    )
 
 
 def _verbatim(text: str, tone: Tone, width: int) -> list[Line]:
@@ -286,15 +292,29 @@ def _evidence(shown: Shown, now: datetime, width: int) -> list[Line]:
     if done.skipped is not None:
         head = (dim("–  "), f"left out by {done.skipped.by}: ", SafeText(done.skipped.text, _LINE))
         made += folded(line("  ", *head), width, 5)
-    for note in done.notes[-3:]:
+    for note in done.notes[-_NOTES:]:
         said = (dim(f"{_at(note.at, now)} {note.by}  "), SafeText(note.text, _LINE))
-        made += folded(line("  note ", *said), width, 7)
+        cut = (dim("  d shows it whole"),) if len(note.text) > _LINE else ()
+        made += folded(line("  note ", *said, *cut), width, 7)
     if shown.under_way:
         made.append(line("  ", Span("under way", Tone.NOTICE)))
     if done.last is not None:
         made += proof(done.last, now, width, _OUTPUT)
         if len(done.evidence) > 1:
             made.append(line("  ", dim(f"and {words.plural(len(done.evidence) - 1, 'time')} before: d shows all")))
+    return made
+
+
+def notes(done: Done, now: datetime, width: int) -> list[Line]:
+    """Every note of a step, whole, where the step itself shows only some or a part."""
+    if len(done.notes) <= _NOTES and all(len(note.text) <= _LINE for note in done.notes):
+        return []
+    made = [line(), line(strong("notes"))]
+    for note in done.notes:
+        head: tuple[Part, ...] = (dim(f"{_at(note.at, now)} {note.by}  "),)
+        for text in note.text.splitlines():
+            made += folded(line("  ", *head, SafeText.line(text)), width, 4)
+            head = ()
     return made
 
 
@@ -308,15 +328,9 @@ def _found(judgement: Judgement) -> Span:
     return Span("✓", Tone.GOOD)
 
 
-def when(moment: datetime, now: datetime) -> str:
-    """When something was, in UTC, with its day where that is not today."""
-    there = moment.astimezone(UTC)
-    return f"{there:%H:%M:%S}" if there.date() == now.astimezone(UTC).date() else f"{there:%Y-%m-%d %H:%M:%S}"
-
-
 def _at(moment: datetime, now: datetime) -> str:
-    """The same, and how long ago."""
-    return f"{when(moment, now)}, {words.age(max(0.0, (now - moment).total_seconds()))} ago,"
+    """When something was, and how long ago."""
+    return f"{words.when(moment, now)}, {words.age(max(0.0, (now - moment).total_seconds()))} ago,"
 
 
 def proof(one: Evidence, now: datetime, width: int, most: int) -> list[Line]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from desk.words import amount, count, plural, ratio, span
 from probes.base import Severity, Unit
-from probes.prometheus import Host, PrometheusFacts, RuleTrouble, ScrapeTarget, ServerAlert
+from probes.prometheus.facts import Host, PrometheusFacts, RuleTrouble, ScrapeTarget, ServerAlert
 from widgets.draw.marks import bar
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, sign, strong, toned
 from widgets.panel import Column, Member, Panel, Table, View

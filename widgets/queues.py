@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
-from desk.words import age, amount, count, plural, ratio, span
+from desk.words import age, amount, count, plural, ratio, span, when
 from probes.base import SafeText, Severity, Unit
-from probes.redis import FailedJob, Group, Outlook, Queue, QueuesFacts, Total, Worker
+from probes.redis.queues.facts import FailedJob, Group, Outlook, Queue, QueuesFacts, Total, Worker
 from widgets.draw.marks import spark
 from widgets.lines import Line, Part, Span, Tone, dim, fit, joined, line, sign, strong, toned, width_of
 from widgets.panel import Column, Panel, Table, View
@@ -374,10 +375,20 @@ def _course(view: View[QueuesFacts], queue: Queue, width: int) -> Line:
 def _failures(view: View[QueuesFacts], width: int) -> list[Line]:
     """The newest failures, one a line."""
     lines = []
+    read = view.snapshot.taken_at
     for job in view.facts.failed[:_NEWEST]:
-        ago = _GONE if job.age is None else f"{age(job.age)} ago"
-        lines.append(line(dim(_cut(f"failed {ago}: {job.queue} {job.id}  {job.reason}", width))))
+        # not how long ago: what is drawn stands as it is until the next reading
+        at = "" if job.age is None else f" {when(_before(read, job.age), read)} UTC"
+        lines.append(line(dim(_cut(f"failed{at}: {job.queue} {job.id}  {job.reason}", width))))
     return lines
+
+
+def _before(moment: datetime, seconds: float) -> datetime:
+    """So many seconds before a moment, as far as there are years to name it by."""
+    try:
+        return moment - timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _history(view: View[QueuesFacts], queue: Queue, width: int) -> Line:

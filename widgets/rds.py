@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from desk.words import age, count, plural, ratio, size, span
-from probes.aws.rds import Cluster, Event, Instance, RdsFacts, StoredSnapshot
+from probes.aws.rds.facts import Cluster, Event, Instance, RdsFacts, StoredSnapshot
 from probes.base import Severity
 from widgets.aws import seat_line
 from widgets.draw.marks import bar, spark

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from desk.words import age, amount, count, plural, ratio, size, span
 from probes.base import Severity, Unit
-from probes.redis import Keyspace, RedisFacts, Replica, Slow
+from probes.redis.facts import Keyspace, RedisFacts, Replica, Slow
 from widgets.draw.marks import bar, spark
 from widgets.lines import Line, Part, Span, Tone, dim, fit, joined, line, sign, toned, width_of
 from widgets.panel import Column, Panel, Table, View

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from desk.words import count, plural, size, span
 from probes.base import Severity
-from probes.rotation import Configuration, Journal, Log, Loose, RotationFacts
+from probes.rotation.facts import Configuration, Journal, Log, Loose, RotationFacts
 from widgets.lines import Line, Part, Tone, dim, fit, line, sign, strong, toned
 from widgets.panel import Column, Panel, Table, View, name_column
 

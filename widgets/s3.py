@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
 from desk.words import count, plural, ratio, size, span
-from probes.aws.s3 import S3Facts, Stored
+from probes.aws.s3.facts import S3Facts, Stored
 from widgets.aws import seat_line
 from widgets.draw.marks import bar, spark
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, sign, strong, toned

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from desk.words import count, plural, span
 from probes.base import Severity
-from probes.scans import Finding, Level, Scan, ScansFacts, Standing
+from probes.scans.facts import Finding, Level, Scan, ScansFacts, Standing
 from widgets.lines import Line, Part, Tone, dim, fit, line, sign, strong, toned
 from widgets.panel import Column, Panel, Table, View, name_column
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from desk.words import count, plural, span
-from probes.aws.secrets import OneSecret, SecretsFacts
+from probes.aws.secrets.facts import OneSecret, SecretsFacts
 from probes.base import SafeText, Severity
 from widgets.aws import seat_line
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, sign, strong, width_of

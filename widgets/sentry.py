@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from desk.words import age, amount, count, plural
-from probes.alerting.sentry import Issue, SentryFacts
+from probes.alerting.sentry.facts import Issue, SentryFacts
 from probes.base import Severity, Unit
 from widgets.draw.marks import spark
 from widgets.lines import TONES, Line, Part, Span, Tone, dim, fit, line, sign, strong, toned

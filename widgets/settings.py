@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from desk.words import plural, size, span
-from probes.base import SafeText
-from probes.settings import SHORTEST, Entry, SettingsFacts, User
+from probes.base import SafeText, Severity
+from probes.settings.facts import Entry, SettingsFacts, User
+from probes.settings.marks import SHORTEST
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, sign, toned
 from widgets.panel import Column, Panel, Table, View
 
@@ -120,6 +121,52 @@ _USERS: Final[Table[SettingsFacts, User]] = Table(
 )
 
 
+def _remarks(facts: SettingsFacts) -> list[str]:
+    """What is to be done, in words."""
+    words = []
+    words += [f"not applied: {_names(facts.unapplied)}"] if facts.unapplied else []
+    words += [f"missing: {_names(facts.missing)}"] if facts.missing else []
+    words += ["every user can read its secrets"] if facts.secrets and facts.mode & 0o004 else []
+    words += [f"{plural(facts.twice, 'key')} twice"] if facts.twice else []
+    words += ["a killed session left its secrets beside it"] if facts.left else []
+    return words
+
+
+def _remark(said: str, severity: Severity | None, width: int) -> Line:
+    words = Span(fit(said, max(8, width - 2)).text.rstrip(), toned("", severity).tone)
+    return line(sign(severity), " ", words, severity=severity)
+
+
+def _changed(view: View[SettingsFacts]) -> str:
+    age = view.snapshot.gauge("changed_age_seconds")
+    return f"changed {span(age)} ago" if age is not None else "age not known"
+
+
+def _link(facts: SettingsFacts) -> str:
+    return f" -> {facts.link}" if facts.link else ""
+
+
+def _access(facts: SettingsFacts) -> str:
+    return f"{_mode(facts)} {facts.owner}  {size(facts.size)}"
+
+
+def _made(facts: SettingsFacts, width: int) -> list[Line]:
+    """What is made from it, and what is wrong with the file itself."""
+    lines: list[Line] = []
+    if facts.applies:
+        words = f"counts once {facts.renewed}: {', '.join(facts.applies)}"
+        lines.append(line(dim(fit(words, width).text.rstrip())))
+    if facts.left:
+        words = f"left beside it by a killed session: {_names(facts.left)}"
+        lines.append(line(Span(fit(words, width).text.rstrip(), Tone.WARNING)))
+    if facts.tracked:
+        lines.append(line(Span(fit("kept in git: its secrets are in its history", width).text.rstrip(), Tone.WARNING)))
+    if facts.bad:
+        numbers = ", ".join(map(str, facts.bad[:_NAMED]))
+        lines.append(line(Span(fit(f"no setting on line {numbers}", width).text.rstrip(), Tone.WARNING)))
+    return lines
+
+
 class SettingsPanel(Panel[SettingsFacts]):
     """One file of settings."""
 
@@ -150,36 +197,18 @@ class SettingsPanel(Panel[SettingsFacts]):
 
     def brief(self, view: View[SettingsFacts], width: int) -> Sequence[Line]:
         """One line: what is to be done, or that nothing is."""
-        facts, severity = view.facts, view.severity()
-        words = []
-        words += [f"not applied: {_names(facts.unapplied)}"] if facts.unapplied else []
-        words += [f"missing: {_names(facts.missing)}"] if facts.missing else []
-        words += ["every user can read its secrets"] if facts.secrets and facts.mode & 0o004 else []
-        words += [f"{plural(facts.twice, 'key')} twice"] if facts.twice else []
-        words += ["a killed session left its secrets beside it"] if facts.left else []
-        age = view.snapshot.gauge("changed_age_seconds")
-        changed = f"changed {span(age)} ago" if age is not None else "age not known"
-        said = "; ".join(words) or f"{facts.file}, {changed}, nothing to remark"
-        words_of_it = Span(fit(said, max(8, width - 2)).text.rstrip(), toned("", severity).tone)
-        return (line(sign(severity), " ", words_of_it, severity=severity),)
+        said = "; ".join(_remarks(view.facts)) or f"{view.facts.file}, {_changed(view)}, nothing to remark"
+        return (_remark(said, view.severity(), width),)
 
     def head(self, view: View[SettingsFacts], width: int) -> Sequence[Line]:
         """The file itself, and what is made from it."""
         facts = view.facts
-        link = f" -> {facts.link}" if facts.link else ""
-        about = f"{facts.file}{link}  {_mode(facts)} {facts.owner}  {size(facts.size)}"
-        lines = [line(fit(about, width).text.rstrip()), *self.brief(view, width)]
-        if facts.applies:
-            words = f"counts once {facts.renewed}: {', '.join(facts.applies)}"
-            lines.append(line(dim(fit(words, width).text.rstrip())))
-        if facts.left:
-            words = f"left beside it by a killed session: {_names(facts.left)}"
-            lines.append(line(Span(fit(words, width).text.rstrip(), Tone.WARNING)))
-        if facts.tracked:
-            lines.append(
-                line(Span(fit("kept in git: its secrets are in its history", width).text.rstrip(), Tone.WARNING))
-            )
-        if facts.bad:
-            numbers = ", ".join(map(str, facts.bad[:_NAMED]))
-            lines.append(line(Span(fit(f"no setting on line {numbers}", width).text.rstrip(), Tone.WARNING)))
-        return lines
+        said = "; ".join(_remarks(facts)) or f"{_changed(view)}, nothing to remark"
+        about = line(fit(f"{facts.file}{_link(facts)}  {_access(facts)}", width).text.rstrip())
+        return [about, _remark(said, view.severity(), width), *_made(facts, width)]
+
+    def more(self, view: View[SettingsFacts], width: int) -> Sequence[Line]:
+        """The head, without the path and the remarks that stand in the brief."""
+        facts = view.facts
+        file = str(facts.file) if _remarks(facts) else "it is"
+        return [line(dim(fit(f"{file}{_link(facts)}  {_access(facts)}", width).text.rstrip())), *_made(facts, width)]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from desk.words import age, amount, count, plural, span
 from probes.base import SafeText, Severity
-from probes.postgres.saved import SavedQuery, SqlFacts
+from probes.postgres.saved.facts import SavedQuery, SqlFacts
 from probes.postgres.saved.gauges import gauge_of
 from probes.postgres.saved.rows import Actable, actable
 from widgets.draw.marks import Sign, spark
@@ -41,7 +41,7 @@ def number(query: SavedQuery) -> str:
 def change(query: SavedQuery) -> str:
     """By how much the number differs from the one before.
 
-    >>> from probes.postgres.saved import SavedQuery
+    >>> from probes.postgres.saved.facts import SavedQuery
     >>> change(SavedQuery("a", "a", value=12, previous=10, previous_ago=60)), change(SavedQuery("a", "a", value=12))
     ('+2', '–')
     """

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
 from desk.words import age, count, plural, span
-from probes.aws.sqs import Move, Outlook, Queue, SqsFacts
+from probes.aws.sqs.facts import Move, Outlook, Queue, SqsFacts
 from probes.base import SafeText, Severity
 from widgets.aws import seat_line
 from widgets.draw.marks import spark

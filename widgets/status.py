@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from desk.words import age, clock, count, plural
 from probes.base import Severity
-from probes.http.status import Component, Incident, Level, Maintenance, StatusFacts
+from probes.http.status.facts import Component, Incident, Level, Maintenance, StatusFacts
 from widgets.lines import Line, Part, Tone, dim, fit, line, sign, strong, toned
 from widgets.panel import Column, Panel, Table, View, name_column
 

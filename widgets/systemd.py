@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from desk.words import count, plural, ratio, size, span
 from probes.base import Severity
-from probes.systemd import SystemdFacts, Unit
+from probes.systemd.facts import SystemdFacts, Unit
 from widgets.draw.marks import Sign
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, side_by_side, sign, strong, toned, width_of
 from widgets.panel import Column, Panel, Table, View, name_column

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from desk.words import amount, count, plural, span
 from probes.base import SafeText, Severity
-from probes.prometheus import Chart, Row, Tile
-from probes.prometheus.tiles import gauge_of
+from probes.prometheus.tiles import Chart, Row, Tile, gauge_of
 from widgets.draw.marks import Sign, spark
 from widgets.lines import Line, Part, Span, Tone, dim, fit, line, sign, strong, toned
 from widgets.panel import Column, Table, View

@@ -14,6 +14,7 @@ from typing import Final
 from desk.incident.incident import Call, Incident, Item
 from desk.incident.record import Stage, What
 from desk.incident.scheme import Audience, Contact, Rung, Scheme
+from desk.runbook import duration
 
 
 class Kind(Enum):
@@ -171,8 +172,15 @@ def _escalation(incident: Incident, scheme: Scheme, now: datetime) -> Iterator[T
     for step in ladder(incident, scheme, now):
         if step.due is not None and step.turn in (Turn.WAITING, Turn.DUE):
             say = f": {step.rung.say}" if step.rung.say else ""
-            words = f"call {step.contact.words} ({step.why}){say}"
+            why = "" if _tells(step.rung, step.why) else f" ({step.why})"
+            words = f"call {step.contact.words}{why}{say}"
             yield Timer(Kind.ESCALATE, step.due, incident.clock, words, step.contact, step.rung.name)
+
+
+def _tells(rung: Rung, why: str) -> bool:
+    """Whether what is said of a rung tells already after how long its turn comes, and that is why."""
+    found = duration.find(rung.say)
+    return found is not None and found.seconds == rung.after and why == f"it lasts {_minutes(rung.after)}"
 
 
 def _step(incident: Incident, scheme: Scheme, rung: Rung, before: Step | None, now: datetime) -> Step:

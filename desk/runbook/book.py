@@ -66,7 +66,8 @@ class Command:
     placeholders: tuple[str, ...] = ()
     """What must be filled in, as it is written: `<pid>`, `$QUEUE_URL`, `YOUR_KEY`."""
     asked: tuple[str, ...] = ()
-    """What stands for a value that the act itself asks for or makes: it is none of the placeholders."""
+    """What stands for a value that the act itself asks for or makes, or that may be a secret and is typed where the
+    line is run: it is none of the placeholders."""
     warning: str = ""
     becomes: str = ""
     comment: str = ""

@@ -98,7 +98,7 @@ def _understood(one: Logical, dialects: tuple[Dialect, ...], known: set[str], *,
     meant = told.meaning
     code = _code(one)
     open_ones = placeholders(code, known)
-    asked = within(meant.asked, open_ones, code)
+    asked = within(meant.asked, open_ones, code, plain=meant.plain)
     return Command(
         line=one.line,
         end_line=one.end_line,

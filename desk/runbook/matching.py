@@ -69,7 +69,7 @@ _IDLE: Final = frozenset(
         """
         a an and any are as at be by for from has high how if in is it its issue issues low many more much no not of
         on or over problem procedure response runbook scenario step than that the this to too under up use used warn
-        warning was what when why with critical alert incident ratio seconds bytes total rate count percent per
+        utc warning was what when why with critical alert incident ratio seconds bytes total rate count percent per
         """,
     )
 )

@@ -109,12 +109,15 @@ def _told(text: str, found: Parsed, dialects: tuple[Dialect, ...]) -> Understood
     meant = one.meaning
     others = [other for other in judged if other is not one]
     counted = [other for other in others if not other.dress]
+    acts = not others and one.alone and not found.sets and not one.place
+    asked, plain = _values(judged)
     meant = replace(
         meant,
         warning=meant.warning
         or flaw(next((other.meaning.warning for other in counted if _matters(other.meaning)), "")),
         becomes=meant.becomes if not counted and one.alone and not found.sets and not one.place else "",
-        asked=meant.asked if not others and one.alone and not found.sets and not one.place else (),
+        asked=asked if acts else tuple(value for value in asked if value not in plain),
+        plain=plain if acts else (),
         reveals=any(other.meaning.reveals for other in judged),
         endless=found.endless or any(other.meaning.endless for other in judged),
         interactive=any(other.meaning.interactive for other in judged),
@@ -127,6 +130,14 @@ def _told(text: str, found: Parsed, dialects: tuple[Dialect, ...]) -> Understood
     if cut and not meant.warning:
         meant = replace(meant, warning=cut)
     return Understood(meant, found.sets, found.folder, one.place)
+
+
+def _values(judged: Sequence[_Judged]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(values that are not taken over, those of them that are plainly no secret wherever they stand)."""
+    told = [one.meaning for one in judged]
+    asked = tuple(value for one in told for value in one.asked)
+    unsure = {value for one in told for value in one.asked if value not in one.plain}
+    return asked, tuple(value for value in asked if value not in unsure)
 
 
 def _matters(meant: Meaning) -> bool:
@@ -251,8 +262,11 @@ def _opened(within: Within, outer: CommandLine, dialects: tuple[Dialect, ...], d
         return _Judged(replace(_UNKNOWN, danger=Danger.DESTRUCTIVE), within.place), False
     judged = [_judged(leaf, dialects, depth - 1) for leaf in inner]
     one = _chosen(judged)
+    asked, plain = _values(judged)
     meant = replace(
         one.meaning,
+        asked=asked,
+        plain=plain,
         danger=max(within.least, *(other.meaning.danger for other in judged)),
         system=one.meaning.system if one.meaning.sort is not Sort.SHELL else one.meaning.system or within.system,
         target=one.meaning.target or within.target,

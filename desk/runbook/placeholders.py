@@ -132,14 +132,25 @@ def placeholders(text: str, known: Collection[str] = ()) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def within(values: Iterable[str], found: Iterable[str], text: str) -> tuple[str, ...]:
-    """Those of the placeholders found in a text that stand nowhere but in these values of it.
+def within(values: Iterable[str], found: Iterable[str], text: str, plain: Collection[str] = ()) -> tuple[str, ...]:
+    """Those of the placeholders found in a text that stand in these values of it; in plain ones, and nowhere else.
 
     >>> within(["<value>"], ["<value>", "<place>"], "sed -i 's|^KEY=.*|KEY=<value>|' <place>/.env")
     ('<value>',)
     """
     parts = tuple(values)
-    return tuple(one for one in found if text.count(one) <= sum(part.count(one) for part in parts))
+
+    def stands(one: str) -> bool:
+        unsure = any(_times(one, part) for part in parts if part not in plain)
+        return unsure or _times(one, text) <= sum(_times(one, part) for part in parts)
+
+    return tuple(filter(stands, found))
+
+
+def _times(written: str, text: str) -> int:
+    """How often a placeholder stands in a text: a name is not found within a longer one."""
+    before = r"(?<!\w)" if re.match(r"\w", written) else ""
+    return len(re.findall(before + re.escape(written) + (r"(?!\w)" if re.search(r"\w\Z", written) else ""), text))
 
 
 def _found(text: str, known: Collection[str]) -> Iterator[tuple[int, str]]:

@@ -46,7 +46,9 @@ class Script:
 def script(command: Command, parameters: Sequence[Parameter], carried: Sequence[str] = ()) -> Script:
     """How a command is run. `carried`: variables that an earlier step has set, which come as arguments too."""
     if command.asked:
-        return Script(command.text, refused=f"{command.asked[0]} may be a secret, and is typed where the line is run")
+        return Script(
+            command.text, refused=f"{command.asked[0]} is filled in by its act, or typed where the line is run"
+        )
     known = {written: one.name for one in parameters for written in one.written}
     holes = sorted(command.placeholders, key=len, reverse=True)
     if any(not known.get(written) for written in holes):

@@ -25,6 +25,9 @@ that happens to be a password must stay that name. All other texts are for peopl
 TEXT: Final = 2000
 """Characters of a note, a reason or a value that are kept."""
 
+MESSAGE: Final = 16_000
+"""Characters of a note that tells which message has left: it is kept whole, and a longer one does not leave."""
+
 OUTPUT: Final = 16_000
 """Characters of an output that are kept: its beginning and its end."""
 

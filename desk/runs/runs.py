@@ -150,13 +150,24 @@ class Runs:
         sha256: str,
         parameters: Sequence[Parameter] = (),
         occasion: Occasion | None = None,
+        id: str = "",
     ) -> Run:
-        """Begin a run of a procedure. Its text is kept with it."""
-        run = self._ids()
-        self.memory(run).seen = sha256
+        """Begin a run of a procedure. Its text is kept with it. `id`: the one it was looked at with, if it was."""
         begun = Begun(path, sha256, procedure, tuple(parameters), occasion)
-        self._put(Record(self._ids(), self._moment(None), run, What.BEGUN, self.who, begun=begun))
-        return self._runs[run]
+        record = self._begins(begun, id)
+        self.memory(record.run).seen = sha256
+        self._put(record)
+        return self._runs[record.run]
+
+    def unbegun(self, about: Begun) -> Run:
+        """A run as it would be if it began now. Nothing is noted, and nobody else sees it."""
+        run = folded([self._begins(about)])
+        assert run is not None
+        return run
+
+    def _begins(self, about: Begun, run: str = "") -> Record:
+        run = run or self._ids()
+        return Record(self._ids(), self._moment(None), run, What.BEGUN, self.who, begun=about)
 
     def done(
         self,
@@ -186,10 +197,11 @@ class Runs:
             raise RunError("without a reason it is not left out")
         self._put(self._of(run, What.SKIPPED, step, self._clean(reason)))
 
-    def note(self, run: str, step: int | None, text: str, deed: str = "") -> None:
-        """Write something to a step, or to the run. `deed`: the act in the audit that it is about."""
+    def note(self, run: str, step: int | None, text: str, deed: str = "", most: int = TEXT) -> None:
+        """Write something to a step, or to the run. `deed`: the act in the audit that it is about; `most`: characters
+        of it that are kept."""
         if text.strip():
-            self._put(self._of(run, What.NOTED, step, self._clean(text), deed=deed))
+            self._put(self._of(run, What.NOTED, step, self._clean(text, most), deed=deed))
 
     def choose(self, run: str, fork: int, way: str) -> None:
         """Take one of several ways; empty: none of them."""
@@ -277,8 +289,8 @@ class Runs:
         now = self._clock.now()
         return now if there is None or there.last is None else max(now, there.last + _INSTANT)
 
-    def _clean(self, text: str) -> str:
-        return capped(self._mask(writable(text).strip()), TEXT)
+    def _clean(self, text: str, most: int = TEXT) -> str:
+        return capped(self._mask(writable(text).strip()), most)
 
     def _put(self, record: Record) -> None:
         self._add(record)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 from desk.incident.message import Draft
 from desk.incident.places import PLACE, placeholders
 from desk.incident.record import Sent
 from desk.incident.scheme import Audience, Template
 from desk.notices.wording import System
+from desk.runs.record import MESSAGE
 from desk.runs.run import Run
 from probes.base import Notice, SafeText, Severity
 
 EVENT = "message"
 """Of a notice that tells no alert and no incident."""
+
+_AROUND: Final = 1_000
+"""Characters of a note about a message that are not its own: what it is called, to whom and how it went."""
 
 
 def draft(
@@ -30,6 +35,15 @@ def draft(
     text = PLACE.sub(lambda found: known.get(found[1], "").strip() or found[0], template.text)
     masked = mask(text)
     return Draft(template, masked, tuple(missing), masked != text)
+
+
+def refused(made: Draft) -> str:
+    """Why a message does not leave as it is, in words; empty: it may."""
+    if made.refused:
+        return made.refused
+    most = MESSAGE - _AROUND
+    too_long = len(made.text) > most
+    return f"it has {len(made.text):,} characters, and {most:,} are the most that the run keeps" if too_long else ""
 
 
 def notice(run: Run, message: str, text: str, audience: Audience, system: System, at: datetime) -> Notice:

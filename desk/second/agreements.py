@@ -18,6 +18,7 @@ from desk.second.colleagues import Colleagues, Unreachable
 from desk.second.hold import Hold
 from desk.second.proposal import EXPIRY, OVER, Answer, Matter, Person, Proposal, State, Unfit, one_person
 from desk.second.rule import Rule
+from probes.base import Lane, ProbeError
 
 _PATIENCE: Final = 5.0
 """Seconds that one way may take for anything."""
@@ -76,7 +77,8 @@ class Agreements:
         self.witness: Callable[[], Sequence[Record]] = tuple
         """Gives the audits of others on this system, as far as the shared store has brought them; may wait."""
         self.unclear: Callable[[], Sequence[str]] = tuple
-        """Asked before a session is armed: what nobody can understand in the rule that the profile says."""
+        """What nobody can understand in the rule of the profile; asked before a session is armed, in a thread."""
+        self._lane = Lane("unclear", limit=2)
 
     # life
 
@@ -106,6 +108,7 @@ class Agreements:
         if closing:
             await asyncio.wait(closing, timeout=_ENDING)
         self.hold.close()
+        self._lane.close()
 
     def tick(self) -> None:
         """Once a second: what nobody answered in time has expired."""
@@ -312,7 +315,11 @@ class Agreements:
 
         Raises `Unrecorded` when it is not, or can't be.
         """
-        if unclear := self.unclear():
+        try:
+            unclear = await self._lane.run(self.unclear)
+        except ProbeError as error:
+            raise Unrecorded(f"whether the profile's rule is understood can't be told: {error.message}") from None
+        if unclear:
             raise Unrecorded("; ".join(unclear))
         try:
             await self.hold.recall(read)

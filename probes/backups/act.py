@@ -60,6 +60,8 @@ class BackupsActuator(Actuator[BackupsFacts]):
     """One folder and its servers. A subject is a backup's file name, or a job's id."""
 
     kind = "backups"
+    reads_pipes = True
+    reads_files = True
     actions = plans.ACTIONS
 
     def __init__(self, target: Target, context: Context) -> None:

@@ -159,6 +159,8 @@ class Recognised:
     request: Request
     warning: str = ""
     """One sentence when the line does not do what people think, and what is done instead."""
+    unseen: bool = False
+    """True when the line itself tells that a value it sets is a secret, whatever else is known of its row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +341,11 @@ class Actuator(ABC, Generic[F]):
 
     kind: ClassVar[str]
     actions: ClassVar[tuple[Action, ...]]
+    reads_pipes: ClassVar[bool] = False
+    """True when `recognise` looks at the commands that a line's output goes through; else it goes through none that
+    does something of its own."""
+    reads_files: ClassVar[bool] = False
+    """True when `recognise` looks at the files that a line's output goes to; else it goes to none but a log."""
 
     def __init__(self, target: Target, context: Context) -> None:
         self.target = target

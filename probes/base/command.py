@@ -37,6 +37,8 @@ class CommandLine:
     """The file it reads: `psql shop < dump.sql`."""
     writes: tuple[str, ...] = ()
     """Files its output goes to, as they are written."""
+    appends: tuple[str, ...] = ()
+    """Those of them that keep what they hold: `>> file`."""
 
     @property
     def program(self) -> str:

@@ -90,6 +90,9 @@ class Meaning:
     """True when it opens a session that a person types into."""
     asked: tuple[str, ...] = ()
     """Values in it that are not taken over: the act that takes its place asks for them, or makes them."""
+    plain: tuple[str, ...] = ()
+    """Those of them that are plainly no secret, such as a release: where no act takes its place they are filled in as
+    anything else; the others are typed where the line is run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,15 +73,31 @@ class Lane:
 
         self._busy += 1
         if self._busy > self._threads:
-            self._threads += 1
-            threading.Thread(target=self._work, name=f"lane-{self.name}", daemon=True).start()
+            self._begin()
         self._jobs.put(job)
         return await future
+
+    def behind(self, call: Callable[..., object], *args: Any) -> None:
+        """Run `call(*args)` once a thread is free, after what was asked before it. Nobody waits for it and nobody is
+        told what it raises; it runs also where the lane is closed already."""
+
+        def job() -> None:
+            with contextlib.suppress(Exception):
+                call(*args)
+
+        self._jobs.put(job)
+        if not self._threads:
+            self._begin()
 
     def close(self) -> None:
         """Let idle threads end; hung ones are abandoned."""
         for _ in range(self._threads):
             self._jobs.put(None)
+        self._threads = 0
+
+    def _begin(self) -> None:
+        self._threads += 1
+        threading.Thread(target=self._work, name=f"lane-{self.name}", daemon=True).start()
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

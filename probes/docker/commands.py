@@ -47,13 +47,14 @@ _BY_NAME: Final = (
     "a file given by hand would be asked for again at every later run; the earlier image gets the file's name instead"
 )
 _COUNT_KEPT: Final = "recreate keeps as many replicas as there are; scale changes that"
+_OWN_FILES: Final = "the files that its containers were made from are used, whichever the line names"
 _ZERO: Final = "0 replicas would remove the containers; they are stopped and kept"
 
 _GLOBAL: Final = {"-H": "host", "--host": "host", "-D": "", "--debug": "", "-l": "_", "--log-level": "_"}
 """Options of `docker` itself that may stand there: their meaning, `_` when it has none for us, empty without value."""
 _COMPOSE: Final = {
-    "-p": "project", "--project-name": "project", "-f": "file", "--file": "file", "--project-directory": "_",
-    "--env-file": "_", "--profile": "_", "--ansi": "_", "--progress": "_", "--parallel": "_", "--verbose": "",
+    "-p": "project", "--project-name": "project", "-f": "file", "--file": "file", "--project-directory": "folder",
+    "--env-file": "variables", "--profile": "_", "--ansi": "_", "--progress": "_", "--parallel": "_", "--verbose": "",
     "--no-ansi": "", "-H": "host", "--host": "host",
 }  # fmt: skip
 _TIME: Final = {"-t": "grace", "--time": "grace", "--timeout": "grace"}
@@ -224,7 +225,7 @@ def _compose(
     if before is None or not before.rest:
         return None
     hosts += before.values.get("host", [])
-    names = before.values.get("project") or named
+    names = before.values.get("project") or named or _by_folder(before.values.get("folder", []))
     if any(not PROJECT.fullmatch(one) or (project and one != project) for one in names) or len(set(names)) > 1:
         return None
     verb, *rest = before.rest
@@ -237,13 +238,26 @@ def _compose(
         return found
     meaning: Callable[[Sequence[str], str], Recognised | None] | None = {"up": _up, "scale": _scale}.get(verb)
     if meaning is not None:
-        return meaning(rest, inside)
+        found = meaning(rest, inside)
+        if found is None or not before.values.keys() & {"file", "variables", "folder"}:
+            return found
+        return replace(found, warning="; ".join(filter(None, (found.warning, _OWN_FILES))))
     read = _read(rest, {"--no-deps": "", **({"--wait": ""} if verb == "start" else _TIME)})
     if verb not in VERBS or read is None or not _are_names(read.rest):
         return None
     warnings = [_NOT_APPLIED] if verb == "restart" else []
     warnings += [_GRACE] if "grace" in read.values else []
     return Recognised(Request(verb, _subjects(inside, read.rest)), "; ".join(warnings))
+
+
+def _by_folder(folders: Sequence[str]) -> list[str]:
+    """The project that Compose takes a folder for, where its name is all that is known.
+
+    >>> _by_folder(["/srv/My.Shop/"]), _by_folder(["."])
+    (['myshop'], [])
+    """
+    names = (one.rstrip("/").rpartition("/")[2].lower() for one in folders[-1:])
+    return [name for one in names if (name := re.sub(r"[^a-z0-9_-]", "", one).lstrip("_-"))]
 
 
 def _up(words: Sequence[str], inside: str) -> Recognised | None:

@@ -304,8 +304,8 @@ def _strict(line: CommandLine, tool: _Tool, verb: str, words: Sequence[str], nou
     ):
         return "", ""
     text = commands.render(known.request, None)
-    text = re.sub(r"^docker( compose)?", lambda _: _written(tool.head), text, flags=re.MULTILINE)
     text = re.sub(r"(?<=\s)/(?=\w)", "", text)
+    text = re.sub(r"^docker( compose)?", lambda _: _written(tool.head), text, flags=re.MULTILINE)
     for word, name in names.items():
         text = text.replace(name, word)
     return joined(known.warning.split("; ")), text

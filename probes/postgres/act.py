@@ -109,6 +109,7 @@ class PostgresActuator(Actuator[PostgresFacts]):
     """Acts on sessions of one server. A subject is a session: "pid backend_start"."""
 
     kind = "postgres"
+    reads_pipes = True
     actions = (CANCEL, TERMINATE, *care.ACTIONS)
 
     def __init__(self, target: Target, context: Context) -> None:

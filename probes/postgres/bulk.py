@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from probes.base import Cause, ProbeError, SafeText
-from probes.postgres.link import Link
+
+if TYPE_CHECKING:
+    from probes.postgres.link import Link
 
 MOST: Final = 200
 """Sessions in one plan."""

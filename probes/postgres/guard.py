@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from probes.base import Identity
-from probes.postgres.facts import Session
+
+if TYPE_CHECKING:
+    from probes.postgres.facts import Session
 
 MATCHES: Final = """
     s.pid = %(pid)s::int4

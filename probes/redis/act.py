@@ -82,6 +82,7 @@ class RedisActuator(Actuator[RedisFacts]):
     """Acts on one server. A subject is a database, as `db3`; none is the profile's own."""
 
     kind = "redis"
+    reads_pipes = True
     actions = ACTIONS
 
     def __init__(self, target: Target, context: Context) -> None:

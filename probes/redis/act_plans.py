@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from probes.base import Action, Danger, Number, SafeText, Word
 from probes.redis.facts import EVICTS
-from probes.redis.interlock import Queues
-from probes.redis.sight import Here
+
+if TYPE_CHECKING:
+    from probes.redis.interlock import Queues
+    from probes.redis.sight import Here
 
 POLICIES: Final = {
     "noeviction": "writes are refused when memory is full; what queues need",

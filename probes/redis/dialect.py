@@ -13,7 +13,7 @@ from typing import Final
 
 from probes.base import CommandLine, Danger, Meaning, Sort, Verb, Within
 from probes.base.command import filled, named, shown
-from probes.base.dialect import honest, joined
+from probes.base.dialect import flaw, honest, joined
 from probes.redis import commands
 from probes.redis.commands import ALL, BLOCKING, KEYS, LASTS, SCRIPT, SPLIT
 from probes.redis.dialect_commands import Effect, effect, unknown
@@ -270,10 +270,12 @@ def _with_pipe(found: Meaning, given: _Given, line: CommandLine) -> Meaning:
         )
         place = [word for word in given.before if word not in ("--scan", "--raw") and not word.startswith("--pattern")]
         place = [word for at, word in enumerate(place) if word != pattern]
-        becomes = "" if safe or not pattern or line.piped[1:] else (
+        elsewhere = any(given.values.get(one) != then.values.get(one) for one in ("-n", "-h", "-p", "-u", "-s"))
+        becomes = "" if safe or not pattern or line.piped[1:] or elsewhere else (
             f"{shown(place)} --scan --pattern {shown([pattern])} | xargs -r -d '\\n' -n 500 {shown(place)} UNLINK"
         )  # fmt: skip
         warning = "" if safe else KEYS if by_keys else SPLIT
+        warning = flaw(warning) if elsewhere else warning
         return Meaning(Sort.ACTION, Verb.MAINTENANCE, SYSTEM, pattern, known.danger, "redis", warning, becomes)
     return found
 

@@ -92,6 +92,7 @@ class RotationActuator(Actuator[RotationFacts]):
     """Acts on logs (by name), configurations of logrotate (by path), and "journal"."""
 
     kind = "rotation"
+    reads_pipes = True
     actions = (ROTATE, BY_TIME, BY_SIZE, DELETE)
 
     def __init__(self, target: Target, context: Context) -> None:

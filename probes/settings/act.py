@@ -8,8 +8,11 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 from probes.base import (
@@ -21,6 +24,7 @@ from probes.base import (
     Context,
     Grant,
     Lane,
+    Occupied,
     Offer,
     Outcome,
     Plan,
@@ -55,6 +59,8 @@ class SettingsActuator(Actuator[SettingsFacts]):
     """Acts on one file. A subject is a key."""
 
     kind = "settings"
+    reads_pipes = True
+    reads_files = True
     actions = ACTIONS
 
     def __init__(self, target: Target, context: Context) -> None:
@@ -278,28 +284,34 @@ class SettingsActuator(Actuator[SettingsFacts]):
             secrets.token_hex(3), now, now + timedelta(days=self.settings.keep_days),
             plan.action.name, self.context.operator, before, {key: _line(found.document, key) for key in changes},
         )  # fmt: skip
-        put, swapping, swept = False, False, 0
+        put, swapping, swept, cut = False, False, 0, False
         try:
             await self._lane.run(undo.keep, state, found.path, old, now)
             await sending()
             swapping = True
             put, swept = await self._lane.run(act_write.finish, ready)
         except asyncio.CancelledError:
-            put = swapping  # it may be put in its place even now: then what is kept must stay
+            put, cut = swapping, True  # it may be put in its place even now: then what is kept must stay
             raise
         except OSError as error:
             words = f"the file could not be put in its place: {error.strerror or type(error).__name__}"
             return Outcome(Result.FAILED, SafeText(words))
         finally:
             if not put:
-                act_write.discard(ready)
-                with contextlib.suppress(ProbeError):
-                    undo.forget(state, found.path, now, id=old.id)
+                await self._away(partial(_taken_back, ready, state, found.path, now, old.id), cut)
         if not put:
             return _changed("the file, in this very moment")
         facts = (("change", old.id), ("keys", ", ".join(changes)))
         more = f"; {_files(swept)} swept" if swept else ""
         return Outcome(Result.DONE, SafeText(f"written; kept for taking back as {old.id}{more}"), facts)
+
+    async def _away(self, call: Callable[[], None], cut: bool) -> None:
+        """What is left of a change that was not made is taken away; where the act was cut nobody waits for that."""
+        if not cut:
+            with contextlib.suppress(Occupied):
+                await self._lane.run(call)
+                return
+        self._lane.behind(call)
 
     async def _prepared(self, found: file.Read, body: bytes) -> act_write.Ready:
         """The new file; when it is not waited for any more it is taken away as soon as it is there."""
@@ -307,8 +319,12 @@ class SettingsActuator(Actuator[SettingsFacts]):
         try:
             return await asyncio.shield(making)
         except asyncio.CancelledError:
-            making.add_done_callback(_dropped)
+            making.add_done_callback(self._dropped)
             raise
+
+    def _dropped(self, making: asyncio.Future[act_write.Ready]) -> None:
+        if not making.cancelled() and making.exception() is None:
+            self._lane.behind(act_write.discard, making.result())
 
     async def _sweep(self, found: file.Read, then: Mapping[str, str], sending: Sending) -> Outcome:
         left = ", ".join(await self._left(found))
@@ -369,7 +385,9 @@ class SettingsActuator(Actuator[SettingsFacts]):
 
     def recognise(self, line: CommandLine) -> Recognised | None:
         """What a line that edits this file means; a value in it is not taken over."""
-        return commands.recognise(line, self.settings.file)
+        found = commands.recognise(line, self.settings.file)
+        unseen = any(self.settings.is_secret(commands.name_in(value), value) for value in commands.values(line))
+        return replace(found, unseen=True) if found is not None and unseen else found
 
     async def rights(self) -> Sequence[Right]:
         """Told by the file system alone; nothing is written."""
@@ -418,9 +436,11 @@ def _files(number: int) -> str:
     return "1 file that was left behind is" if number == 1 else f"{number} files that were left behind are"
 
 
-def _dropped(making: asyncio.Future[act_write.Ready]) -> None:
-    if not making.cancelled() and making.exception() is None:
-        act_write.discard(making.result())
+def _taken_back(ready: act_write.Ready, state: Path, path: str, now: datetime, id: str) -> None:
+    """Take a new file away that did not come into its place, and what was kept for it. Blocking."""
+    act_write.discard(ready)
+    with contextlib.suppress(ProbeError):
+        undo.forget(state, path, now, id=id)
 
 
 def _changed(differs: str) -> Outcome:

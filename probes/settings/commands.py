@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from probes.base import CommandLine, Recognised, Request, quoted
+from probes.settings.settings import secret_name
 
 _KEY: Final = r"[A-Za-z_][A-Za-z0-9_.-]{0,199}"
 _SET: Final = re.compile(
@@ -16,6 +17,14 @@ _SET: Final = re.compile(
 _CUT: Final = re.compile(rf"/\^?({_KEY})=?(?:\.\*)?\$?/d")
 _PAIR: Final = re.compile(rf"(?:export )?({_KEY})=(.*)")
 _DIGITS: Final = "?" * 12
+_SURE: Final = re.compile(
+    r"RELEASE|VERSION|TAG|BUILD|COMMIT|SHA|REVISION|BRANCH|PORT|WORKERS|THREADS|PROCESSES|CONCURRENCY|REPLICAS|RETRIES"
+    r"|CONNECTIONS|CLIENTS|ATTEMPTS|COUNT|NUMBER|LIMIT|MAX|MIN|SIZE|TIMEOUT|TTL|INTERVAL|SECONDS|MINUTES|HOURS|DAYS"
+    r"|PERCENT|RATE|LEVEL|MODE|REGION|ZONE|ENABLED|DISABLED|DEBUG|ENVIRONMENT|STAGE|TIMEZONE|TZ|LOCALE"
+)
+"""Last words of names whose values are no secrets."""
+_UNSURE: Final = re.compile(r"PIN|OTP|MFA|TOTP|CODE|SEED|CVV|LICEN[CS]E|COOKIE|SESSION|HASH|IV|NONCE")
+"""Words of a name whose value may be a secret, whatever its last word says."""
 _VALUE: Final = "<value>"
 _ROTATED: Final = "<rotated>"
 _GENERATED: Final = {"<generated>": "urlsafe", "<generated hex>": "hex"}
@@ -56,6 +65,10 @@ def recognise(line: CommandLine, path: str) -> Recognised | None:
     if line.environment:
         return None
     words = list(line.words[1:])
+    if line.program in ("echo", "printf"):
+        return _appended(words[0].removesuffix("\\n")) if len(words) == 1 and _ends_in(line, path) else None
+    if line.piped or line.writes:
+        return None
     if line.program == "sed":
         return _sed(words, path)
     if line.program == "cp" and words[:1] == ["-p"] and len(words) == 3 and _is(words[2], path):
@@ -63,8 +76,6 @@ def recognise(line: CommandLine, path: str) -> Recognised | None:
         return Recognised(Request("undo", word=change)) if re.fullmatch(r"[0-9a-f]{6}", change) else None
     if line.program in ("find", "rm"):
         return _swept(line, words, path)
-    if line.program in ("echo", "printf") and len(words) == 1:
-        return _appended(words[0].removesuffix("\\n"))
     if line.program == "tee" and words[:1] == ["-a"] and len(words) == 2 and _is(words[1], path):
         return _appended(line.stdin.strip())
     return None
@@ -72,9 +83,44 @@ def recognise(line: CommandLine, path: str) -> Recognised | None:
 
 def values(line: CommandLine) -> tuple[str, ...]:
     """The values in a line that sets or adds keys, as they are written; they are asked for instead."""
-    sets = [found["value"] for word in line.words[1:] if (found := _SET.fullmatch(word)) is not None]
-    pair = _PAIR.fullmatch(line.stdin.strip()) if line.program == "tee" else None
-    return tuple(sets if pair is None else [*sets, pair[2]])
+    return tuple(value for _, value in _pairs(line))
+
+
+def plain(line: CommandLine) -> tuple[str, ...]:
+    """Those of them that are plainly no secret: their key or their own name says what they are, and neither may be one.
+
+    >>> plain(CommandLine(words=("sed", "-i", "s|^RELEASE=.*|RELEASE=<value>|", ".env")))
+    ('<value>',)
+    >>> plain(CommandLine(words=("sed", "-i", "s|^DATABASE_URL=.*|DATABASE_URL=<release>|", ".env")))
+    ()
+    """
+    pairs = _pairs(line)
+    unsure = {value for key, value in pairs if not _plain(key, value)}
+    return tuple(value for _, value in pairs if value not in unsure)
+
+
+def name_in(value: str) -> str:
+    """The name of what stands for a value.
+
+    >>> name_in("<api-token>"), name_in("${DATABASE_URL}")
+    ('api_token', 'DATABASE_URL')
+    """
+    return "_".join(re.findall(r"[A-Za-z0-9]+", value))
+
+
+def _pairs(line: CommandLine) -> list[tuple[str, str]]:
+    found = [_SET.fullmatch(word) for word in line.words[1:]]
+    pairs = [(one["key"], one["value"]) for one in found if one is not None]
+    added = _PAIR.fullmatch(line.stdin.strip()) if line.program == "tee" else None
+    return pairs if added is None else [*pairs, (added[1], added[2])]
+
+
+def _plain(key: str, value: str) -> bool:
+    names = name_in(key), name_in(value)
+    words = [re.findall(r"[A-Z]+", name.upper()) for name in names]
+    if any(map(secret_name, names)) or any(_UNSURE.fullmatch(word) for one in words for word in one):
+        return False
+    return any(_SURE.fullmatch(one[-1]) for one in words if one)
 
 
 def _edit(expressions: Iterable[str], path: str) -> str:
@@ -138,6 +184,14 @@ def _swept(line: CommandLine, words: list[str], path: str) -> Recognised | None:
     files = [word for word in words if word not in ("-f", "-v", "--")]
     left = rf"{re.escape(folder)}/\.{re.escape(name)}\.[0-9a-f]{{12}}"
     return Recognised(Request("sweep")) if files and all(re.fullmatch(left, one) for one in files) else None
+
+
+def _ends_in(line: CommandLine, path: str) -> bool:
+    """Whether a line's output is added to this file, and goes nowhere else."""
+    if line.piped:
+        words = [word for word in line.piped[0] if word != "sudo"]
+        return len(line.piped) == 1 and not line.writes and words[:2] == ["tee", "-a"] and _is("".join(words[2:]), path)
+    return len(line.writes) == 1 and line.writes == line.appends and _is(line.writes[0].strip("'\""), path)
 
 
 def _is(given: str, path: str) -> bool:

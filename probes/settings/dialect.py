@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from probes.base import CommandLine, Danger, Meaning, Sort, Verb
-from probes.settings.commands import recognise, render, values
+from probes.settings.commands import plain, recognise, render, values
 
 _FILE: Final = re.compile(r"(?:.*/)?(?:\.env(?:\.[\w-]+)?|[\w-]+\.env)")
 
@@ -29,4 +29,5 @@ def understand(line: CommandLine) -> Meaning | None:
         warning=found.warning,
         becomes=render(found.request, place) if found.warning else "",
         asked=values(line),
+        plain=plain(line),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -20,6 +20,11 @@ SECRET: Final = (
 """Names of keys whose values are nobody's business, by default."""
 _RANDOM: Final = re.compile(r"(?=[^\s]*\d)(?=[^\s]*[A-Za-z])[A-Za-z0-9_+/=.:-]{20,}")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def secret_name(name: str, patterns: Sequence[str] = SECRET) -> bool:
+    """Whether a name is one of those whose values are nobody's business."""
+    return any(fnmatch.fnmatchcase(name.upper(), pattern.upper()) for pattern in patterns)
 
 
 class Prove(BaseModel):
@@ -124,5 +129,4 @@ class FileSettings(Settings):
 
     def is_secret(self, key: str, value: str = "") -> bool:
         """Whether a key's value is never shown: by its name, or because it looks like a secret."""
-        by_name = any(fnmatch.fnmatchcase(key.upper(), pattern.upper()) for pattern in self.secret)
-        return by_name or key in self.rotate or "://" in value or bool(_RANDOM.fullmatch(value))
+        return secret_name(key, self.secret) or key in self.rotate or "://" in value or bool(_RANDOM.fullmatch(value))

@@ -20,6 +20,8 @@ _HARMLESS: Final = frozenset(
      "--job-mode=fail", "--job-mode=replace", "--show-transaction", "-T"}
 )  # fmt: skip
 """Options that change nothing of what is done, or only when the answer comes."""
+_BUS: Final = frozenset({"DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_SESSION_ID"})
+"""Variables that say whose manager `systemctl --user` speaks to."""
 _SUDO: Final = frozenset({"-n", "--non-interactive", "--"})
 _SCRIPTS: Final = ("/etc/init.d/", "/etc/rc.d/init.d/")
 
@@ -54,7 +56,7 @@ def render(request: Request, here: Here) -> str:
 def recognise(line: CommandLine, here: Here) -> Recognised | None:
     """The request a line means at a systemd."""
     words, brought = _on_its_machine(line, here)
-    if not words:
+    if not words or (here.user and not here.prefix and not _is_ours(line)):
         return None
     found = _systemctl(words, here) if _program(words) == "systemctl" else _older(words, here)
     if found is None:
@@ -70,6 +72,11 @@ def recognise(line: CommandLine, here: Here) -> Recognised | None:
     elif action == "restart" and len(units) > 1:
         warning = "systemctl restarts all of them at once; here one is restarted after the other."
     return Recognised(Request(action, units), warning)
+
+
+def _is_ours(line: CommandLine) -> bool:
+    """Whether `systemctl --user` of a line speaks to the manager of the person who types it."""
+    return not {"sudo", "doas"} & set(line.through) and not line.environment.keys() & _BUS
 
 
 def _on_its_machine(line: CommandLine, here: Here) -> tuple[Sequence[str], bool]:

@@ -61,6 +61,16 @@ FAULTS = (
         "clean-up",
         "a script meant for another place ended everything; the database first, then the API, then the workers",
     ),
+    Fault(
+        "vendor-outage",
+        "vendor outage",
+        "WhatsApp answers nobody but with 503; stop the workers until it is back, then start them",
+    ),
+    Fault(
+        "lost-rows",
+        "lost rows",
+        "a migration deleted what was sent; restore the snapshot from before it to a new instance",
+    ),
 )
 
 SCRIPT = (
@@ -77,6 +87,8 @@ SCRIPT = (
     (460, "hung-api"),
     (500, "data-leak"),
     (550, "clean-up"),
+    (600, "vendor-outage"),
+    (650, "lost-rows"),
 )
 """Seconds after the API is healthy, and the fault that then comes by itself."""
 

@@ -10,6 +10,7 @@ import select
 import signal
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Final
 
 import psycopg
@@ -31,6 +32,9 @@ _CALM: Final = 600
 """Messages that wait, below which a campaign is as good as sent."""
 _QUIET: Final = 6.0
 """Seconds without an answer 429, over three bursts, after which the limit is kept."""
+_REST: Final = 14
+"""Looks in a row at which no message was handed to WhatsApp, after which its outage ends: a worker comes again within
+three seconds. Counted, so that a machine that stands still for a moment ends nothing."""
 _SALE: Final = "spring_sale"
 _SALES: Final = 12
 _STOLEN: Final = 1.0
@@ -45,6 +49,13 @@ _CAMPAIGN: Final = (
     "INSERT INTO notifications (client, recipient_phone, template)"
     " SELECT %s, '+49160' || lpad(n::text, 7, '0'), %s FROM generate_series(1, %s) n RETURNING id, recipient_phone"
 )
+
+_SNAPSHOT: Final = "backup-before-migration"
+_DUMP: Final = b"COPY notifications TO STDOUT"
+_MIGRATION: Final = b"DELETE FROM notifications WHERE created_at < now() - interval '1 hour'"
+_BESIDE: Final = b"CREATE TEMPORARY TABLE restored (LIKE notifications)"
+_LOAD: Final = b"COPY restored FROM STDIN"
+_MISSING: Final = b"INSERT INTO notifications SELECT * FROM restored ON CONFLICT (id) DO NOTHING"
 
 _COPY: Final = b"SELECT recipient_phone, pg_sleep(0.2) FROM notifications"
 """Takes an hour, as a large table would."""
@@ -76,6 +87,8 @@ class Faults:
             "hung-api": self.silent,
             "data-leak": self.leaked,
             "clean-up": self.cleaned,
+            "vendor-outage": self.out,
+            "lost-rows": self.lost,
         }
         await watch(self._place, acts, (psycopg.Error, OSError, RedisError))
 
@@ -183,6 +196,68 @@ class Faults:
             await asyncio.to_thread(start_database, self._place)
             await asyncio.gather(*(one.start() for one in workers))
             raise
+
+    async def out(self) -> None:
+        """WhatsApp serves nobody until it is left alone for a while; over when a message has gone through again."""
+        whatsapp, sentry = self._vendors.whatsapp, self._vendors.sentry
+        title = "ConnectionError: 503 from WhatsApp"
+        whatsapp.out, rested, failed = True, 0, whatsapp.results["unavailable"]
+        try:
+            while rested < _REST:
+                asked = whatsapp.asked
+                await asyncio.sleep(_LOOK)
+                rested = rested + 1 if whatsapp.asked == asked else 0
+                if (more := whatsapp.results["unavailable"] - failed) > 0:
+                    sentry.report(title, "worker.send", "error", more)
+                    failed += more
+        finally:
+            whatsapp.out = False
+            sentry.resolve(title)
+        delivered = whatsapp.results["delivered"]
+        await as_long_as(lambda: whatsapp.results["delivered"] == delivered)
+
+    async def lost(self) -> None:
+        """A migration deletes too much; what is missing is taken over from whatever is restored and available."""
+        databases = self._region.databases
+        before, kept = set(databases.instances), await self._snapshot()
+        try:
+            session = await self._session("migration")
+            try:
+                await session.execute(_MIGRATION)
+            finally:
+                session.pgconn.finish()
+            while not any(
+                one.status == "available" and name not in before for name, one in databases.instances.items()
+            ):
+                await asyncio.sleep(_LOOK)
+        finally:
+            while not await self._taken_over(kept):
+                await asyncio.sleep(_LOOK)
+
+    async def _snapshot(self) -> bytes:
+        """All rows, as a snapshot of this moment has them."""
+        self._region.databases.keep(_SNAPSHOT, timedelta(0), "manual")
+        session = await self._session("migration")
+        try:
+            async with session.cursor().copy(_DUMP) as dump:
+                return b"".join([bytes(part) async for part in dump])
+        finally:
+            session.pgconn.finish()
+
+    async def _taken_over(self, kept: bytes) -> bool:
+        """Those of the rows that are missing are there again; False when the database can't be asked now."""
+        try:
+            session = await self._session("migration")
+            try:
+                await session.execute(_BESIDE)
+                async with session.cursor().copy(_LOAD) as load:
+                    await load.write(kept)
+                await session.execute(_MISSING)
+            finally:
+                session.pgconn.finish()
+        except (psycopg.Error, OSError):
+            return False
+        return True
 
     async def leaked(self) -> None:
         """Somebody copies the numbers of all recipients, until his session is ended."""

@@ -36,6 +36,7 @@ INSERT INTO notifications (client, recipient_phone, template, status, created_at
     SELECT (ARRAY['shop','bank'])[n % 2 + 1], '+49151' || lpad((n * 7919 % 10000000)::text, 7, '0'), 'code', 'sent',
         now() - n * interval '1 minute', now() - n * interval '1 minute' + interval '2 seconds'
     FROM generate_series(1, {SENT}) n;
+GRANT SELECT (id) ON notifications TO opsroom;
 ANALYZE notifications;
 """
 

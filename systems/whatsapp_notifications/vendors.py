@@ -16,6 +16,7 @@ AT_ONCE: Final = 60
 """Messages that WhatsApp takes at the same time."""
 FEW: Final = 5
 """The same under the fault: two workers with two lanes each stay below it, with four each they don't."""
+_OUT: Final = "Service temporarily unavailable"
 _PROJECT: Final = {"id": "1", "slug": "whatsapp-notifications", "name": "whatsapp-notifications"}
 
 
@@ -30,14 +31,21 @@ class WhatsApp:
         self.paused: set[str] = set()
         """Templates that may not be sent now."""
         self.results: Counter[str] = Counter()
-        """delivered, limited, refused, rejected: how many so far."""
+        """delivered, limited, refused, rejected, unavailable: how many so far."""
         self.limited = float("-inf")
         """When it last said 429, monotonic seconds."""
+        self.out = False
+        """It is in an outage, and answers nobody as he wants."""
+        self.asked = float("-inf")
+        """When it last was handed a message, monotonic seconds."""
         self._busy = 0
         self._random = random.Random(5)
 
     async def take(self, asked: Asked) -> Answer:
         """One message."""
+        self.asked = time.monotonic()
+        if self.out:
+            return self._no(503, 2, _OUT, "unavailable")
         if self._busy >= self.at_once:
             self.limited = time.monotonic()
             await asyncio.sleep(0.05)
@@ -54,6 +62,12 @@ class WhatsApp:
             return self._no(400, 132015, f"Template {template} is paused", "rejected")
         self.results["delivered"] += 1
         return told({"messages": [{"id": f"wamid.{self._random.getrandbits(64):016x}"}]})
+
+    def hello(self) -> Answer:
+        """What everybody is told who comes without a token."""
+        if self.out:
+            return told({"error": {"message": _OUT, "code": 2}}, 503)
+        return told({"error": {"message": "an access token is required", "code": 100}}, 400)
 
     def _no(self, status: int, code: int, words: str, result: str) -> Answer:
         self.results[result] += 1
@@ -148,19 +162,29 @@ class Vendors:
             case ["api", "0", *rest]:
                 return self.sentry.answer(asked, rest)
             case ["status", "api", "v2", "summary.json"]:
-                return told(_status())
+                return told(_status(self.whatsapp.out))
             case ["v21.0", _, "messages"] if asked.method == "POST":
                 return await self.whatsapp.take(asked)
-        return told({"error": {"message": "an access token is required", "code": 100}}, 400)
+        return self.whatsapp.hello()
 
 
-def _status() -> dict[str, Any]:
+def _status(out: bool) -> dict[str, Any]:
     at = datetime.now(UTC).replace(second=0, microsecond=0).isoformat()
     names = ("WhatsApp Business Platform", "Cloud API", "Business Manager")
-    parts = [{"id": str(number), "name": name, "status": "operational"} for number, name in enumerate(names)]
+    hit = {"Cloud API"} if out else set[str]()
+    parts = [
+        {"id": str(number), "name": name, "status": "major_outage" if name in hit else "operational"}
+        for number, name in enumerate(names)
+    ]
+    incident = {
+        "id": "1", "name": "Messages can't be sent", "status": "investigating", "impact": "critical",
+        "updated_at": at, "components": [parts[1]], "incident_updates": [],
+    }  # fmt: skip
+    indicator, words = ("critical", "Major Outage") if out else ("none", "All Systems Operational")
     return {
-        "page": {"name": "Played status page", "updated_at": at}, "components": parts, "incidents": [],
-        "scheduled_maintenances": [], "status": {"indicator": "none", "description": "All Systems Operational"},
+        "page": {"name": "Played status page", "updated_at": at}, "components": parts,
+        "incidents": [incident] if out else [], "scheduled_maintenances": [],
+        "status": {"indicator": indicator, "description": words},
     }  # fmt: skip
 
 

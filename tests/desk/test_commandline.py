@@ -55,15 +55,24 @@ def test_what_is_not_known_before_it_runs_is_no_command(text: str) -> None:
 
 
 class Restarts:
-    """Takes every `restart NAME` for one of its own."""
+    """Takes every `restart NAME` for one of its own, and `restart` alone for all."""
+
+    reads_pipes = False
+    reads_files = False
 
     def recognise(self, line: CommandLine) -> Recognised | None:
         return Recognised(Request("restart", line.words[1:])) if line.program == "restart" else None
 
 
 @pytest.mark.parametrize(
-    "text", ["restart a", "restart a b", "restart a; restart b", "restart a &&\n  restart b # both"]
-)
+    "text",
+    [
+        "restart a", "restart a b", "restart a; restart b", "restart a &&\n  restart b # both", "restart a | tail -5",
+        "restart a > /dev/null 2>&1", "restart a 2>&1 | tee -a restart.log", "restart a >> ./restart.log",
+        "restart a | grep -v ok | sort", "sudo -n -u app restart a", "restart a &> /tmp/restart.txt",
+        "sudo -i restart a",
+    ],
+)  # fmt: skip
 def test_a_text_of_which_all_is_known_means_what_its_commands_mean(text: str) -> None:
     found = recognised(text, cast(Any, Restarts()))
     assert found is not None
@@ -77,6 +86,14 @@ def test_a_text_of_which_all_is_known_means_what_its_commands_mean(text: str) ->
         "[[ -f x ]] && restart a", "if true; then restart a; fi", "for x in a b; do restart a; done", "! restart a",
         "NAME=$(restart a)", "f() { restart a; }", "restart a; PATH=/tmp", "(restart a) < more", "unset X; restart a",
         "case a in b) restart a;; esac", "export X=1; restart a", "while restart a; do restart b; done",
+        "restart a | sh", "restart a | tee /etc/motd", "restart a | sudo tee x.log", "restart a > /srv/app/.env",
+        "restart a &> /etc/cron.d/a", "restart a | xargs rm", "restart a | sort -o /etc/hosts", "restart a | less +!x",
+        "restart a | ssh b 'restart b'", "restart a >> ~/.bashrc", "restart; restart a", "restart a && restart",
+        "sudo -l restart a", "sudo -R /mnt restart a", "sudo -h b restart a", "sudo --chroot=/mnt restart a",
+        "sudo -D /srv/b restart a", "sudo -nR /mnt restart a", "env -C /srv/b restart a",
+        "env --chdir=/srv/b restart a",
+        "command -v restart a", "sudo -e restart a", "sudo --list restart a", "doas -C x restart a",
+        "sudo -nl restart a",
     ],
 )  # fmt: skip
 def test_a_text_of_which_a_part_is_not_known_means_nothing(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from desk.condition import parse
@@ -10,7 +11,7 @@ from desk.inbox.case import What
 from desk.inbox.inbox import SETTLING
 from desk.inbox.record import Record
 from desk.standing import Level, StandingRule
-from probes.base import Cause, Failure, GaugeKey, Missing, Rule, SafeText, Severity, Snapshot
+from probes.base import Cause, Failure, GaugeKey, Missing, Raised, Rule, SafeText, Severity, Snapshot
 from tests.desk.inboxes import HandClock
 from tests.toys import ToyFacts, ToyProbe, context, target
 
@@ -27,10 +28,16 @@ HUGE = Rule(
 class Desk:
     """An engine that is read by hand; `records` are what an earlier one kept."""
 
-    def __init__(self, clock: HandClock, records: list[Record] | None = None, standing: Any = ()) -> None:
+    def __init__(
+        self,
+        clock: HandClock,
+        records: list[Record] | None = None,
+        standing: Any = (),
+        probe: type[ToyProbe] = ToyProbe,
+    ) -> None:
         self.clock = clock
         self.records: list[Record] = [] if records is None else records
-        self.engine = Engine([Watched(ToyProbe(target(), context()), (BIG, HUGE))], clock, standing=standing)
+        self.engine = Engine([Watched(probe(target(), context()), (BIG, HUGE))], clock, standing=standing)
         self.told: list[What] = []
         self.engine.inbox.heard.append(lambda change: self.told.append(change.what))
         before = list(self.records)
@@ -114,6 +121,29 @@ def test_a_target_that_is_not_readable_after_a_restart_ends_nothing() -> None:
     assert What.CLEARED not in again.told
     assert again.read(size=200) == ["big"]
     assert again.told == [What.RAISED, What.CLEARED], "only that it could not be read began and ended"
+
+
+def test_what_another_system_said_is_not_told_as_said_now_while_it_cannot_be_read() -> None:
+    class Told(ToyProbe):
+        def raised(self, facts: ToyFacts) -> Sequence[Raised]:
+            return [
+                Raised(key="a", name=SafeText("TooManyToys"), severity=Severity.WARNING, words=SafeText("9 lie about"))
+            ]
+
+    desk = Desk(HandClock(), probe=Told)
+    desk.read()
+    seen = desk.clock.now()
+
+    def told() -> list[str]:
+        return [case.alert.words for case in desk.engine.cases() if case.alert.theirs is not None]
+
+    assert told() == ["9 lie about"]
+    for _ in range(2):
+        desk.clock.passed += 5
+        desk.fail()
+        assert told() == [f"as of {seen:%H:%M:%S} UTC: 9 lie about"]
+    desk.read()
+    assert told() == ["9 lie about"]
 
 
 def test_the_milder_limit_need_not_wait_when_the_worse_is_over() -> None:

@@ -152,6 +152,40 @@ def test_a_missing_value_does_what_the_rule_says(policy: Missing, stays: bool) -
     assert bool(alerts) is stays
 
 
+def test_a_number_that_the_newest_reading_does_not_have_is_told_with_its_time_and_not_as_the_number_now() -> None:
+    desk = Desk(rule(say="{value} wait"))
+    made = Gauges()
+    made.put("depth", 200)
+
+    def read(gauges: Gauges) -> list[tuple[str, float | None]]:
+        desk.clock.seconds += 60
+        desk.clock.wall += timedelta(seconds=60)
+        slot = desk.board.take(Snapshot("shelf", desk.clock.now(), 0.0, ToyFacts(), gauges.values))
+        alerts = desk.book.judge(slot, desk.clock.monotonic(), desk.clock.now())
+        return [(alert.words, alert.value) for alert in alerts]
+
+    assert read(made) == [("200 wait", 200)]
+    old = (f"as of {desk.clock.now():%H:%M:%S} UTC: 200 wait", None)
+    assert [read(Gauges()), read(Gauges())] == [[old], [old]]
+    assert [(one.words, one.value) for one in desk.fail(after=60) if one.gauge] == [old]
+    assert [(one.words, one.value) for one in desk.fail(after=86400) if one.gauge] == [
+        (f"as of {desk.clock.now() - timedelta(days=1, seconds=240):%Y-%m-%d} {old[0].removeprefix('as of ')}", None)
+    ]
+    assert read(made) == [("200 wait", 200)]
+
+
+def test_what_an_earlier_session_raised_is_not_told_as_seen_now() -> None:
+    desk = Desk(rule())
+    (alert,) = desk.read(depth=200)
+    later = Desk(rule())
+    later.clock.seconds += 60
+    slot = later.board.take(Snapshot("shelf", later.clock.now(), 0.0, ToyFacts(), {}))
+    later.book.rules = (rule(gauge="other"),)
+    later.book.resume(replace(alert, gauge="other", labels=()), later.clock.monotonic())
+    told = later.book.judge(slot, later.clock.monotonic(), later.clock.now())
+    assert [(one.words, one.value) for one in told] == [(f"last known: {alert.words}", None)]
+
+
 def test_of_two_rules_on_one_number_only_the_worse_speaks() -> None:
     worse = rule(name="flood", threshold=1000, severity=Severity.CRITICAL)
     (alert,) = Desk(rule(), worse).read(depth=5000)

@@ -143,6 +143,21 @@ def test_a_missing_value_does_what_the_rule_says(policy: Missing, stays: bool) -
     assert bool(desk.read(used_ratio=0.5)) is stays
 
 
+def test_a_number_that_is_not_there_any_more_is_told_with_its_time_and_not_as_the_number_now() -> None:
+    desk = Desk(made("jobs.depth > 100", say="{value} wait"))
+    (alert,) = desk.read(depth=200)
+    assert (alert.words, alert.value) == ("200 wait", 200)
+    old = (f"as of {desk.clock.now():%H:%M:%S} UTC: 200 wait", None)
+    for found in (desk.read(used_ratio=0.5), desk.fail(), desk.fail()):
+        assert [(one.words, one.value) for one in found] == [old]
+    (alert,) = desk.read(depth=300)
+    assert (alert.words, alert.value) == ("300 wait", 300)
+    later = Desk(made("jobs.depth > 100", say="{value} wait"))
+    later.forward(60)
+    later.book.resume(replace(alert, since=alert.since - 60), later.clock.monotonic())
+    assert [(one.words, one.value) for one in later.fail()] == [("last known: 300 wait", None)]
+
+
 @pytest.mark.parametrize("policy", Missing)
 @pytest.mark.parametrize("queue", ["", "mail"])
 def test_a_reading_that_failed_ends_nothing(policy: Missing, queue: str) -> None:

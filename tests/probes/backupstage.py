@@ -17,8 +17,10 @@ import pytest
 
 from desk.board import Slot
 from desk.rules import RuleBook
-from probes.backups import BackupsFacts, BackupsProbe, BackupsSettings
 from probes.backups.act import BackupsActuator
+from probes.backups.facts import BackupsFacts
+from probes.backups.probe import BackupsProbe
+from probes.backups.settings import BackupsSettings
 from probes.base import Context, Snapshot, Target
 from tests.probes.rigs import TestSecrets
 from tests.stack.postgres import PASSWORD, Postgres

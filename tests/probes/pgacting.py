@@ -11,8 +11,8 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from probes.base import Context, Request, Target
-from probes.postgres import PostgresSettings
 from probes.postgres.act import PostgresActuator
+from probes.postgres.address import PostgresSettings
 from probes.postgres.guard import moment
 from tests.stack.postgres import PASSWORD, Postgres
 from tests.stack.process import wait_until

@@ -12,11 +12,12 @@ import pytest
 from desk.alert import Alert
 from desk.board import Board
 from desk.rules import RuleBook
-from probes.aws.alb import AlbFacts, AlbProbe, AlbSettings, Health
+from probes.aws.alb.facts import AlbFacts
 from probes.aws.alb.gauges import measured
-from probes.aws.alb.health import health_of, name_of
+from probes.aws.alb.health import Health, health_of, name_of
 from probes.aws.alb.parse import balancer as balancer_of
 from probes.aws.alb.parse import group as group_of
+from probes.aws.alb.probe import AlbProbe, AlbSettings
 from probes.base import Cause, Context, ProbeError, Snapshot, Target
 from tests.probes.awsstage import at, balancer
 from tests.probes.rigs import TestSecrets

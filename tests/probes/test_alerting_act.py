@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from probes.alerting import AlertmanagerProbe, AlertmanagerSettings, AlertsFacts, GrafanaSettings
 from probes.alerting.act import AlertmanagerActuator, GrafanaActuator, SilencingActuator
-from probes.alerting.facts import key_of
-from probes.alerting.grafana import ALERTMANAGER
+from probes.alerting.alertmanager import AlertmanagerProbe, AlertmanagerSettings
+from probes.alerting.facts import AlertsFacts, key_of
+from probes.alerting.grafana import ALERTMANAGER, GrafanaSettings
 from probes.base import (
     Cause,
     Context,

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.commandline import recognised
-from probes.alerting import AlertmanagerSettings, GrafanaSettings
 from probes.alerting.act import AlertmanagerActuator, GrafanaActuator
+from probes.alerting.alertmanager import AlertmanagerSettings
 from probes.alerting.facts import key_of, labels_of
+from probes.alerting.grafana import GrafanaSettings
 from probes.base import Context, Request, Target
 from tests.probes.acting import comes_back
 from tests.toys import NoSecrets

@@ -19,7 +19,8 @@ from pydantic import ValidationError
 
 from desk.board import Slot
 from desk.rules import RuleBook
-from probes.alerting import AlertmanagerFacts, AlertmanagerProbe, AlertmanagerSettings
+from probes.alerting.alertmanager import AlertmanagerProbe, AlertmanagerSettings
+from probes.alerting.facts import AlertmanagerFacts
 from probes.alerting.parse import MOST_ALERTS, MOST_SILENCES
 from probes.base import Cause, Context, ProbeError, Raised, Severity, Snapshot, Target
 from tests.probes.fakegrafana import BELOW, fake_grafana

@@ -13,15 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.commandline import parse
-from probes.aws import cloudwatch, ecs, elasticache, rds, secrets, sqs
 from probes.aws.cloudwatch.act import CloudWatchActuator
+from probes.aws.cloudwatch.settings import CloudWatchSettings
 from probes.aws.dialect import understand
 from probes.aws.dialect_operations import KINDS, OPERATIONS, by_first_word
 from probes.aws.ecs.act import EcsActuator
+from probes.aws.ecs.settings import EcsSettings
 from probes.aws.elasticache.act import ElastiCacheActuator
+from probes.aws.elasticache.settings import ElastiCacheSettings
 from probes.aws.rds.act import RdsActuator
+from probes.aws.rds.settings import RdsSettings
 from probes.aws.secrets.act import SecretsActuator
+from probes.aws.secrets.settings import SecretsSettings
 from probes.aws.sqs.act import SqsActuator
+from probes.aws.sqs.settings import SqsSettings
 from probes.base import Actuator, CommandLine, Context, Danger, Meaning, Request, Sort, Target, Verb, Within
 from tests.toys import NoSecrets
 
@@ -638,12 +643,12 @@ def made(kind: str, actuator: type[Actuator[Any]], settings: type[Any], **given:
 
 
 HANDS = {
-    "ecs": made("ecs", EcsActuator, ecs.EcsSettings, cluster="main"),
-    "sqs": made("sqs", SqsActuator, sqs.SqsSettings),
-    "rds": made("rds", RdsActuator, rds.RdsSettings),
-    "elasticache": made("elasticache", ElastiCacheActuator, elasticache.ElastiCacheSettings),
-    "cloudwatch": made("cloudwatch", CloudWatchActuator, cloudwatch.CloudWatchSettings),
-    "secrets": made("secrets", SecretsActuator, secrets.SecretsSettings),
+    "ecs": made("ecs", EcsActuator, EcsSettings, cluster="main"),
+    "sqs": made("sqs", SqsActuator, SqsSettings),
+    "rds": made("rds", RdsActuator, RdsSettings),
+    "elasticache": made("elasticache", ElastiCacheActuator, ElastiCacheSettings),
+    "cloudwatch": made("cloudwatch", CloudWatchActuator, CloudWatchSettings),
+    "secrets": made("secrets", SecretsActuator, SecretsSettings),
 }
 names = st.from_regex(r"[a-z][a-z0-9]{0,20}", fullmatch=True)
 numbers = st.integers(1, 900)

@@ -15,9 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import ValidationError
 
-from probes.backups import BackupsFacts, BackupsProbe, BackupsSettings, folder, ledger, store
+from probes.backups import folder, ledger, store
+from probes.backups.facts import BackupsFacts
 from probes.backups.head import head_of
+from probes.backups.probe import BackupsProbe
 from probes.backups.programs import Programs, for_dump, for_restore
+from probes.backups.settings import BackupsSettings
 from probes.backups.whole import beyond, fault_of
 from probes.backups.work import progress, remaining
 from probes.base import Cause, Context, GaugeKey, Lane, ProbeError, Target

@@ -21,9 +21,10 @@ import psutil
 import psycopg
 import pytest
 
-from probes.backups import BackupsSettings, act_scratch, ledger
+from probes.backups import act_scratch, ledger
 from probes.backups.act import BackupsActuator
 from probes.backups.act_ledger import put
+from probes.backups.settings import BackupsSettings
 from probes.base import Cause, Context, Outcome, Plan, ProbeError, Request, Result, SafeText, Target, Truth
 from probes.exec import job
 from tests.probes.acting import ACT, carried_out, perform, settled

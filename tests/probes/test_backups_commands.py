@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from desk.commandline import recognised
-from probes.backups import BackupsSettings
 from probes.backups.act import BackupsActuator
 from probes.backups.plans import NEW_NAME
+from probes.backups.settings import BackupsSettings
 from probes.base import Context, Recognised, Request, Target
 from tests.probes.acting import comes_back
 from tests.probes.rigs import TestSecrets

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from probes.backups import BackupsFacts, act_copies, store
+from probes.backups import act_copies, store
+from probes.backups.facts import BackupsFacts
 from probes.backups.folder import identity_of
 from probes.backups.settings import Offhost
 from probes.backups.store import Keys

@@ -62,7 +62,7 @@ def here(tmp_path: Path) -> Path:
 
 def acting(folder: Path, away: dict[str, Any], pattern: str = "shop-*") -> BackupsActuator:
     """What acts on a folder without a database."""
-    from probes.backups import BackupsSettings
+    from probes.backups.settings import BackupsSettings
 
     settings = BackupsSettings.model_validate({"folder": str(folder), "pattern": pattern, "offhost": away})
     return BackupsActuator(Target("nightly", "backups", settings), Context(Here(), state=folder.parent / "state"))
@@ -433,7 +433,7 @@ async def test_what_can_not_be_fetched_says_why(here: Path, moto: Cloud, bucket:
 
 
 async def test_without_a_place_for_copies_nothing_is_fetched(here: Path) -> None:
-    from probes.backups import BackupsSettings
+    from probes.backups.settings import BackupsSettings
 
     settings = BackupsSettings.model_validate({"folder": str(here)})
     actuator = BackupsActuator(Target("nightly", "backups", settings), Context(Here(), state=here.parent / "state"))

@@ -151,6 +151,31 @@ class TestLane:
                 await asyncio.sleep(0)
         lane.close()
 
+    async def test_what_nobody_waits_for_is_done_after_the_calls_before_it_and_in_a_closed_lane_too(self) -> None:
+        lane, release = Lane("behind", limit=1), threading.Event()
+        done: list[str] = []
+        first, second = threading.Event(), threading.Event()
+
+        def call(said: str, waits: threading.Event | None = None, then: threading.Event | None = None) -> None:
+            if waits is not None:
+                waits.wait(30)
+            done.append(said)
+            if then is not None:
+                then.set()
+
+        task = asyncio.create_task(lane.run(call, "call", release))
+        await asyncio.sleep(0)
+        lane.behind(lambda: 1 / 0)
+        lane.behind(call, "behind it", None, first)
+        assert (done, lane.busy) == ([], 1)
+        release.set()
+        assert await asyncio.to_thread(first.wait, 30)
+        await task
+        lane.close()
+        lane.behind(call, "closed", None, second)
+        assert await asyncio.to_thread(second.wait, 30)
+        assert done == ["call", "behind it", "closed"]
+
 
 class TestAddresses:
     @pytest.mark.parametrize(

@@ -19,12 +19,13 @@ from desk.board import Slot
 from desk.rules import RuleBook
 from probes.base import Cause, Context, Probe, ProbeError, Severity, Snapshot, Target, expiry
 from probes.base.x509 import read_certificate
-from probes.certificates import CertificatesFacts, CertificatesProbe, CertificatesSettings, Seen
 from probes.certificates.certbot import due_at, timers
+from probes.certificates.facts import CertificatesFacts, Seen
 from probes.certificates.files import parsed
-from probes.http import HttpProbe
-from probes.kubernetes import KubernetesProbe
-from probes.net import NetProbe
+from probes.certificates.probe import CertificatesProbe, CertificatesSettings
+from probes.http.probe import HttpProbe
+from probes.kubernetes.probe import KubernetesProbe
+from probes.net.probe import NetProbe
 from tests.probes.certstage import Authority, Certbot, authority, certbot, openssl, shaking
 from tests.stack import places
 from tests.toys import NoSecrets

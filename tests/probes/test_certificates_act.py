@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from desk.commandline import recognised
 from probes.base import Cause, Context, Danger, Outcome, ProbeError, Request, Result, SafeText, Target, Truth
-from probes.certificates import CertificatesProbe, CertificatesSettings, commands
+from probes.certificates import commands
 from probes.certificates.act import CertificatesActuator, said
+from probes.certificates.probe import CertificatesProbe, CertificatesSettings
 from tests.probes.acting import ACT, carried_out, comes_back, perform, settled
 from tests.probes.certstage import Authority, Certbot, authority, certbot, shaking
 from tests.toys import NoSecrets

@@ -11,12 +11,12 @@ import pytest
 from pydantic import ValidationError
 
 from probes.aws.calls import Seat
-from probes.aws.cloudwatch import AlarmState, CloudWatchFacts, CloudWatchProbe, CloudWatchSettings, MetricSetting
-from probes.aws.cloudwatch.facts import counted
+from probes.aws.cloudwatch.facts import AlarmState, CloudWatchFacts, counted
 from probes.aws.cloudwatch.gauges import RULES, measured
 from probes.aws.cloudwatch.listing import CAP
 from probes.aws.cloudwatch.parse import action_words, ends_instances, parse_alarm, parse_alarms, ranked, threshold
-from probes.aws.cloudwatch.probe import dashboard_url
+from probes.aws.cloudwatch.probe import CloudWatchProbe, dashboard_url
+from probes.aws.cloudwatch.settings import CloudWatchSettings, MetricSetting
 from probes.aws.cloudwatch.tiles import tile_of
 from probes.aws.metrics import Points
 from probes.base import Cause, Context, ProbeError, SafeText, Severity, Target, Unit

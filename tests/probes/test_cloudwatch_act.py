@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.aws.cloudwatch import AlarmState, CloudWatchSettings
 from probes.aws.cloudwatch.act import ENABLE, SILENCE, TEST, CloudWatchActuator
 from probes.aws.cloudwatch.commands import REASON, recognise, render
+from probes.aws.cloudwatch.facts import AlarmState
 from probes.aws.cloudwatch.parse import parse_alarm
 from probes.aws.cloudwatch.plans import danger_of, notes_of, parents_of
+from probes.aws.cloudwatch.settings import CloudWatchSettings
 from probes.aws.cloudwatch.truth import was_tested
 from probes.base import (
     Cause,
@@ -226,7 +227,7 @@ async def test_a_lost_answer_is_unknown_and_nothing_is_sent_twice(moto: Cloud, m
         plan = await hands.plan(request)
         proxy.become(mode, when=OPERATION[action])
         outcome = await carried_out(hands, plan, plan.subjects[0], [])
-        proxy.mode = Mode.PASS
+        proxy.mend()
         assert proxy.seen(OPERATION[action]) == 1
         verdict = await hands.verify(plan, plan.subjects[0], outcome, 60.0)
         assert proxy.seen(OPERATION[action]) == 1

@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from probes.aws.cloudwatch_logs import CloudWatchLogsProbe, CloudWatchLogsSettings, PatternSetting
 from probes.aws.cloudwatch_logs.counting import MINUTE, OVERLAP
 from probes.aws.cloudwatch_logs.events import ms
 from probes.aws.cloudwatch_logs.groups import CAP
 from probes.aws.cloudwatch_logs.patterns import filter_of, matching, term
+from probes.aws.cloudwatch_logs.probe import CloudWatchLogsProbe
+from probes.aws.cloudwatch_logs.settings import CloudWatchLogsSettings, PatternSetting
 from probes.base import Cause, Context, ProbeError, Target
 from probes.base.log import masked
 from tests.probes.awsfake import FakeAws, fake_aws

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.commandline import parse
-from probes.aws.cloudwatch_logs import CloudWatchLogsSettings, Group
 from probes.aws.cloudwatch_logs.act import CloudWatchLogsActuator
 from probes.aws.cloudwatch_logs.commands import DAYS, LogReading, reading, recognise
+from probes.aws.cloudwatch_logs.facts import Group
 from probes.aws.cloudwatch_logs.plans import danger_of, subject_of
+from probes.aws.cloudwatch_logs.settings import CloudWatchLogsSettings
 from probes.base import CommandLine, Context, Danger, ProbeError, Request, Result, SafeText, Target, Truth
 from tests.probes.acting import carried_out, comes_back, perform
 from tests.probes.awsfake import FakeAws, fake_aws
@@ -130,7 +131,7 @@ async def test_a_lost_answer_is_unknown_and_nothing_is_sent_twice(moto: Cloud, m
         plan = await hands.plan(Request("retention", (NAME,), 30))
         proxy.become(mode, when=b"PutRetentionPolicy")
         outcome = await carried_out(hands, plan, plan.subjects[0], [])
-        proxy.mode = Mode.PASS
+        proxy.mend()
         verdict = await hands.verify(plan, plan.subjects[0], outcome, 6.0)
         assert proxy.seen(b"PutRetentionPolicy") == 1
         await hands.close()

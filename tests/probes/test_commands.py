@@ -22,11 +22,12 @@ from pydantic import ValidationError
 from desk.commandline import recognised
 from desk.profile import ProfileError, load, parse
 from probes.base import Cause, Context, ProbeError, Request, SafeText, Target, references
-from probes.commands import CommandsFacts, CommandsProbe, CommandsSettings
 from probes.commands.act import CommandsActuator
+from probes.commands.facts import CommandsFacts
 from probes.commands.known import known
 from probes.commands.parameters import bound, filled
-from probes.commands.settings import Run, requirement, shell_text
+from probes.commands.probe import CommandsProbe
+from probes.commands.settings import CommandsSettings, Run, requirement, shell_text
 from probes.exec import job, pin
 from tests.probes.acting import comes_back
 from tests.toys import NoSecrets

@@ -30,8 +30,9 @@ from probes.base import (
     Truth,
     Verdict,
 )
-from probes.commands import CommandsProbe, CommandsSettings
 from probes.commands.act import CommandsActuator
+from probes.commands.probe import CommandsProbe
+from probes.commands.settings import CommandsSettings
 from probes.exec import job
 from tests.probes.acting import comes_back
 from tests.probes.test_commands import SECRET, OneSecret, python

@@ -23,11 +23,12 @@ from desk.alert import Alert
 from desk.board import Board
 from desk.rules import RuleBook, placeholders
 from probes.base import Cause, Context, ProbeError, SafeText, Snapshot, State, Target
-from probes.docker import Container, Details, DockerFacts, DockerProbe, DockerSettings, Service
+from probes.docker.facts import Container, Details, DockerFacts, Service
 from probes.docker.images import reference
 from probes.docker.logs import LogLines
 from probes.docker.parse import container, details, moment, services
-from probes.docker.probe import SHOWN
+from probes.docker.probe import SHOWN, DockerProbe
+from probes.docker.settings import DockerSettings
 from probes.docker.sheets import disk_sheet, process_sheet
 from probes.docker.stats import ControlGroups, stream_use
 from tests.stack import docker

@@ -30,10 +30,11 @@ from probes.base import (
     Truth,
     Verdict,
 )
-from probes.docker import DockerFacts, DockerSettings
 from probes.docker.act import DockerActuator
+from probes.docker.facts import DockerFacts
 from probes.docker.limits import Limits, danger, refused, wanted
 from probes.docker.parse import container, services
+from probes.docker.settings import DockerSettings
 from tests.probes.acting import Performed, carried_out, comes_back, perform, settled
 from tests.stack import docker
 from tests.stack.faultproxy import FaultProxy, Mode
@@ -222,12 +223,13 @@ async def test_the_replicas_of_a_service_are_restarted_one_by_one_each_with_its_
 @on_engine
 async def test_a_check_of_its_own_must_have_passed(stage: Stage) -> None:
     check = ("--health-cmd", "test -e /tmp/ok", "--health-interval", "500ms", "--health-retries", "40")
-    id = stage.run("web", f"rm -f /tmp/ok; (sleep 2; touch /tmp/ok) & {SERVES}", *check)
+    id = stage.run("web", f"rm -f /tmp/ok; {SERVES}", *check)
     plan = await stage.actuator.plan(Request("restart", (id,)))
     outcome = await carried_out(stage.actuator, plan, plan.subjects[0], [])
     first = await stage.actuator.verify(plan, plan.subjects[0], outcome, 0.0)
     assert first.truth is Truth.PENDING
     assert "its check has not passed yet" in str(first.words)
+    stage.engine.run("exec", id, "touch", "/tmp/ok")
     last = await settled(stage.actuator, plan, plan.subjects[0], outcome)
     assert last.truth is Truth.CONFIRMED
     assert "healthy" in str(last.words)

@@ -10,9 +10,9 @@ from hypothesis import strategies as some
 
 from desk.commandline import recognised
 from probes.base import Context, Recognised, Request, Target
-from probes.docker import DockerSettings
 from probes.docker.act import DockerActuator
 from probes.docker.leftovers import WORDS
+from probes.docker.settings import DockerSettings
 from tests.probes.acting import comes_back
 
 ID = "3f" * 32
@@ -299,3 +299,29 @@ def test_a_prune_of_volumes_asks_for_one_volume() -> None:
 )
 def test_a_file_given_by_hand_that_says_more_than_an_image_means_none_of_our_acts(given: str) -> None:
     assert meaning(f"docker compose -f compose.yaml -f - up -d web <<< '{given}'") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "project", "subjects"),
+    [
+        ("docker compose --project-directory /srv/other up -d --no-deps web", "shop", None),
+        ("docker compose --project-directory /srv/other restart web", "shop", None),
+        ("docker compose --project-directory /srv/Shop/ restart web", "shop", ("web",)),
+        ("docker compose --project-directory . restart web", "shop", ("web",)),
+        ("docker compose -p shop --project-directory /srv/other restart web", "shop", ("web",)),
+        ("docker compose --project-directory /srv/other restart web", None, ("other/web",)),
+    ],
+)
+def test_a_folder_says_which_project_is_meant(line: str, project: str | None, subjects: tuple[str, ...] | None) -> None:
+    found = meaning(line, project)
+    assert (found.request.subjects if found is not None else None) == subjects
+
+
+@pytest.mark.parametrize("option", ["-f dr.yml", "--env-file .env.dr", "-p shop --project-directory /srv/other"])
+def test_whose_files_are_used_is_said_where_a_line_names_some_and_they_count(option: str) -> None:
+    found = meaning(f"docker compose {option} up -d --no-deps web")
+    assert found is not None
+    assert "the files that its containers were made from are used" in found.warning
+    found = meaning(f"docker compose {option} restart web")
+    assert found is not None
+    assert "made from" not in found.warning

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from probes.base import Cause, Context, Outcome, Plan, ProbeError, Request, Result, SafeText, Target, Truth
-from probes.docker import DockerProbe, DockerSettings, act_pull, history
+from probes.docker import act_pull, history
 from probes.docker.act import DockerActuator
 from probes.docker.images import major_jump, short_id
+from probes.docker.probe import DockerProbe
+from probes.docker.settings import DockerSettings
 from probes.exec import job
 from tests.probes.acting import ACT, carried_out, perform, settled
 from tests.probes.test_docker_act import LATER, NoSecrets, Started, one, words

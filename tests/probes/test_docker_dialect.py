@@ -301,3 +301,8 @@ def test_every_act_of_ours_is_one_in_its_own_line_and_no_less_dangerous(request:
         assert isinstance(found, Meaning)
         assert found.sort is Sort.ACTION
         assert found.danger >= next(action.danger for action in ours.actions if action.name == request.action)
+
+
+def test_what_is_done_instead_keeps_every_folder_of_the_line() -> None:
+    found = meant(DIALECT, "docker compose --project-directory /srv/shop -f /srv/shop/c.yml restart -t 0 web")
+    assert found.becomes == "docker compose --project-directory /srv/shop -f /srv/shop/c.yml restart web"

@@ -14,8 +14,9 @@ from urllib.parse import parse_qs
 import pytest
 
 from probes.base import Context, Danger, Outcome, Plan, ProbeError, Request, Result, Subject, Target, Truth
-from probes.docker import DockerSettings, history, leftovers
+from probes.docker import history, leftovers
 from probes.docker.act import DockerActuator
+from probes.docker.settings import DockerSettings
 from tests.probes.acting import carried_out, settled
 from tests.probes.test_docker_act import LATER, NoSecrets, words
 from tests.stack import docker

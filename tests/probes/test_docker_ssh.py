@@ -13,8 +13,9 @@ import pytest
 
 from desk.guard import lock_of
 from probes.base import Cause, Context, ProbeError, Request, Result, Target, Truth
-from probes.docker import DockerProbe, DockerSettings
 from probes.docker.act import DockerActuator
+from probes.docker.probe import DockerProbe
+from probes.docker.settings import DockerSettings
 from tests.probes.acting import carried_out, perform
 from tests.probes.sshing import ready
 from tests.stack import docker

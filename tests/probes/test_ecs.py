@@ -17,9 +17,10 @@ from desk.alert import Alert
 from desk.board import Board
 from desk.rules import RuleBook
 from probes.aws.budget import BURST, Bucket
-from probes.aws.ecs import EcsFacts, EcsProbe, EcsSettings
-from probes.aws.ecs.facts import Bounds
+from probes.aws.ecs.facts import Bounds, EcsFacts
 from probes.aws.ecs.parse import events, policy, task
+from probes.aws.ecs.probe import EcsProbe
+from probes.aws.ecs.settings import EcsSettings
 from probes.base import Cause, Context, ProbeError, Snapshot, Target
 from tests.probes import fakeecs
 from tests.probes.awsfake import FakeAws

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from probes.aws.ecs import EcsFacts, EcsProbe, EcsSettings
 from probes.aws.ecs.act import EcsActuator
+from probes.aws.ecs.facts import EcsFacts
+from probes.aws.ecs.probe import EcsProbe
+from probes.aws.ecs.settings import EcsSettings
 from probes.base import (
     Context,
     Danger,

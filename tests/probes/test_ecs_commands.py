@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from desk.commandline import recognised
-from probes.aws.ecs import EcsSettings
 from probes.aws.ecs.act import EcsActuator
+from probes.aws.ecs.settings import EcsSettings
 from probes.base import Context, Recognised, Request, Target
 from tests.probes.acting import comes_back
 from tests.toys import NoSecrets

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from probes.aws.elasticache import ElastiCacheFacts, ElastiCacheProbe, ElastiCacheSettings, parse
+from probes.aws.elasticache import parse
+from probes.aws.elasticache.facts import ElastiCacheFacts
+from probes.aws.elasticache.probe import ElastiCacheProbe
+from probes.aws.elasticache.settings import ElastiCacheSettings
 from probes.base import Cause, Context, ProbeError, Snapshot, Target
 from tests.probes import dbstage
 from tests.probes.fakequery import FakeQuery, Says, fake_query

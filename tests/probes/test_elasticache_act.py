@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from probes.aws.account import Whose
-from probes.aws.elasticache import ElastiCacheFacts, ElastiCacheSettings, parse
+from probes.aws.elasticache import parse
 from probes.aws.elasticache.act import ElastiCacheActuator
+from probes.aws.elasticache.facts import ElastiCacheFacts
 from probes.aws.elasticache.policies import ParameterGroup, verdict
+from probes.aws.elasticache.settings import ElastiCacheSettings
 from probes.base import (
     Cause,
     Context,

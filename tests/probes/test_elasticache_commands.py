@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from desk.commandline import recognised
-from probes.aws.elasticache import ElastiCacheSettings
 from probes.aws.elasticache.act import ElastiCacheActuator
 from probes.aws.elasticache.commands import NAME, NODE_TYPE
+from probes.aws.elasticache.settings import ElastiCacheSettings
 from probes.base import Context, Recognised, Request, Target
 from tests.probes.acting import comes_back
 from tests.probes.rigs import TestSecrets

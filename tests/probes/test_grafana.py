@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from probes.alerting import GrafanaFacts, GrafanaProbe, GrafanaSettings
+from probes.alerting.facts import GrafanaFacts
+from probes.alerting.grafana import GrafanaProbe, GrafanaSettings
 from probes.alerting.history import fired
 from probes.alerting.rulestates import rule_states
 from probes.base import Cause, Context, ProbeError, Severity, Snapshot, Target

@@ -29,10 +29,11 @@ from desk.alert import Alert
 from desk.board import Board
 from desk.rules import RuleBook, placeholders
 from probes.base import Cause, Context, ProbeError, SafeText, Snapshot, State, Target
-from probes.host import HostFacts, HostProbe, HostSettings
 from probes.host.disks import RemoteMounts, parse_mounts
+from probes.host.facts import HostFacts
 from probes.host.kernel_log import parse_kills, read_log
 from probes.host.masking import masked
+from probes.host.probe import HostProbe, HostSettings
 from probes.host.processes import parse_stat
 from probes.host.system import parse_connections, parse_pressure, parse_times
 from tests.missing import missing
@@ -640,7 +641,7 @@ async def test_a_remote_disk_that_forgot_us_says_why(host: Host, monkeypatch: py
 _DEAD_MOUNT = """
 import asyncio, ctypes, json, os, sys, time
 from probes.base import Context, Target
-from probes.host import HostProbe, HostSettings
+from probes.host.probe import HostProbe, HostSettings
 libc = ctypes.CDLL(None, use_errno=True)
 handle = os.open("/dev/fuse", os.O_RDWR)
 options = f"fd={handle},rootmode=40000,user_id=0,group_id=0".encode()

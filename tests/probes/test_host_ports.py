@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.base import Context, ProbeError, Target
-from probes.host import HostProbe, HostSettings
 from probes.host.listening import parse_listeners
+from probes.host.probe import HostProbe, HostSettings
 from tests.probes.rigs import TestSecrets
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these lists")

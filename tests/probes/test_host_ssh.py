@@ -16,7 +16,8 @@ import pytest
 from pydantic import ValidationError
 
 from probes.base import Cause, Context, ProbeError, Snapshot, Target
-from probes.host import HostFacts, HostProbe, HostSettings
+from probes.host.facts import HostFacts
+from probes.host.probe import HostProbe, HostSettings
 from probes.host.remote import QUICK, RemoteHost, parse_space, split
 from tests.conftest import obtain
 from tests.probes.sshing import Between, between, ready

@@ -25,9 +25,11 @@ from desk.board import Board
 from desk.rules import RuleBook, placeholders
 from probes.base import Cause, Context, ProbeError, SafeText, Snapshot, Target
 from probes.base.x509 import read_certificate
-from probes.http import HttpFacts, HttpProbe, HttpSettings, wire
+from probes.http import wire
 from probes.http.body import checks_of, parse_json, path_verdict
+from probes.http.facts import HttpFacts
 from probes.http.gauges import measured
+from probes.http.probe import HttpProbe, HttpSettings
 from probes.http.reach import forbidden
 from probes.http.wire import BODY_LIMIT
 from tests.stack.faultproxy import FaultProxy, Mode

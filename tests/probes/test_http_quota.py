@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from probes.base import Cause, in_clear
-from probes.http import HttpSettings, Limit
+from probes.http.facts import Limit
 from probes.http.limits import DEFAULT, LONGEST, limits_of, pause
+from probes.http.probe import HttpSettings
 from tests.probes.test_http import (
     CANARY,
     Make,

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from desk.board import Board
 from desk.rules import RuleBook
 from probes.base import Cause, Context, ProbeError, Target
-from probes.http.jobs import JobsProbe, JobsSettings
 from probes.http.jobs import api as jobs_api
+from probes.http.jobs.probe import JobsProbe
+from probes.http.jobs.settings import JobsSettings
 from tests.probes.rigs import CANARY, TestSecrets
 from tests.probes.scheduler import FIELDS, Scheduler, job, scheduling, settings_for
 from tests.stack.faultproxy import FaultProxy, Mode

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from desk.commandline import recognised
 from probes.base import Context, Request, Target
-from probes.http.jobs import JobsSettings
 from probes.http.jobs.act import JobsActuator
 from probes.http.jobs.plans import back_word
+from probes.http.jobs.settings import JobsSettings
 from probes.http.jobs.template import filled_body, filled_path, read_body, read_path
 from tests.probes.acting import comes_back
 from tests.probes.rigs import CANARY, TestSecrets

@@ -18,15 +18,17 @@ from desk.alert import Alert
 from desk.board import Board
 from desk.rules import RuleBook
 from probes.base import Cause, Context, Snapshot, Target
-from probes.kubernetes import KubernetesFacts, KubernetesProbe, KubernetesSettings, Pod, Trouble, Use
 from probes.kubernetes.events import event, grouped
+from probes.kubernetes.facts import KubernetesFacts, Pod, Trouble, Use
 from probes.kubernetes.gauges import LABELLED, measured
 from probes.kubernetes.network import behind, endpoint_addresses, ingress, service, slice_addresses
 from probes.kubernetes.nodes import node_use, pod_use
 from probes.kubernetes.pages import page
 from probes.kubernetes.parse import quantity, selector
 from probes.kubernetes.pods import pod, unscheduled
+from probes.kubernetes.probe import KubernetesProbe
 from probes.kubernetes.scaling import autoscaler
+from probes.kubernetes.settings import KubernetesSettings
 from probes.kubernetes.workloads import cronjob, daemonset, deployment, job, statefulset
 from tests.probes import kubefake as fake
 from tests.probes.kubefake import NOW, FakeCluster

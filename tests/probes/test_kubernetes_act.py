@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from probes.base import Cause, Context, Danger, Grant, ProbeError, Request, Result, Target, Truth
-from probes.kubernetes import KubernetesProbe
 from probes.kubernetes.act import KubernetesActuator
+from probes.kubernetes.probe import KubernetesProbe
 from probes.kubernetes.settings import KubernetesSettings
 from tests.probes.acting import perform
 from tests.probes.rigs import TestSecrets

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from probes.base import Cause, Context, ProbeError, Snapshot, Target
-from probes.kubernetes import KubernetesFacts, KubernetesProbe, KubernetesSettings, Trouble
+from probes.kubernetes.facts import KubernetesFacts, Trouble
+from probes.kubernetes.probe import KubernetesProbe
+from probes.kubernetes.settings import KubernetesSettings
 from tests.stack.faultproxy import hung
 from tests.stack.kubeapi import Cluster, write_kubeconfig
 

@@ -15,9 +15,10 @@ import pytest
 from desk.clock import SystemClock
 from desk.poller import Poller, Reading
 from probes.base import Cause, Context, Failure, ProbeError, Target
-from probes.kubernetes import KubernetesProbe, KubernetesSettings
 from probes.kubernetes.api import KubeApi, Resource
 from probes.kubernetes.discovery import CORE, discover
+from probes.kubernetes.probe import KubernetesProbe
+from probes.kubernetes.settings import KubernetesSettings
 from tests.probes import kubefake as fake
 from tests.probes.kubefake import NOW, FakeCluster, Fault
 

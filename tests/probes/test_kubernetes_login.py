@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from probes.base import Cause, Context, ProbeError, Target
-from probes.kubernetes import KubernetesProbe, KubernetesSettings
 from probes.kubernetes.complaints import broken
 from probes.kubernetes.kubeconfig import _inside, find
-from probes.kubernetes.settings import pinned
+from probes.kubernetes.probe import KubernetesProbe
+from probes.kubernetes.settings import KubernetesSettings, pinned
 from tests.probes import kubefake as fake
 from tests.probes.kubefake import FakeCluster
 from tests.stack.certificates import Authority, Pair, new_authority

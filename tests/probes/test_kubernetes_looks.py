@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from probes.base import Cause, Context, ProbeError, Sheet, Target
-from probes.kubernetes import KubernetesProbe, KubernetesSettings
 from probes.kubernetes.logs import Count, LogLines, level_of, shown
+from probes.kubernetes.probe import KubernetesProbe
 from probes.kubernetes.references import references
+from probes.kubernetes.settings import KubernetesSettings
 from tests.probes import kubefake as fake
 from tests.probes.kubefake import NOW, FakeCluster
 

@@ -20,8 +20,10 @@ from pydantic import ValidationError
 from probes.base import Cause, Context, ProbeError, SafeText, Snapshot, Target
 from probes.base.log import Level, Times, expression, level_of, masked, sound, type_of
 from probes.base.logcount import OTHERS, Histogram, Types
-from probes.logs import LogsFacts, LogsProbe, LogsSettings, Source
+from probes.logs.facts import LogsFacts, Source
 from probes.logs.files import LONGEST, Follower
+from probes.logs.probe import LogsProbe
+from probes.logs.settings import LogsSettings
 from tests.conftest import obtain
 from tests.probes.rigs import TestSecrets
 from tests.stack import places
@@ -404,7 +406,8 @@ async def test_what_may_not_be_read_is_denied_by_name(shared: Path) -> None:
     code = f"""
 import asyncio, os
 from probes.base import Context, Target
-from probes.logs import LogsProbe, LogsSettings
+from probes.logs.probe import LogsProbe
+from probes.logs.settings import LogsSettings
 class None_:
     def resolve(self, reference): raise LookupError
 async def main():

@@ -15,8 +15,9 @@ import pytest
 
 from probes.base import Cause, Context, ProbeError, Target
 from probes.base.log import Level, Note
-from probes.logs import LogsProbe, LogsSettings
 from probes.logs.journal import entry
+from probes.logs.probe import LogsProbe
+from probes.logs.settings import LogsSettings
 from tests.probes.rigs import TestSecrets
 from tests.stack.systemd import Host
 

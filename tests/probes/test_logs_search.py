@@ -21,10 +21,12 @@ from hypothesis import strategies as st
 
 from probes.base import Cause, Context, ProbeError, Target
 from probes.base.log import Note, Times
-from probes.logs import LogsProbe, LogsSettings, scan
+from probes.logs import scan
+from probes.logs.probe import LogsProbe
 from probes.logs.query import parse
 from probes.logs.scan import CHUNK, FIRST, LAST, Scan, literals, needed
 from probes.logs.search import begin
+from probes.logs.settings import LogsSettings
 from tests.probes.rigs import TestSecrets
 
 NOW = datetime(2026, 3, 1, 3, 12, 41, tzinfo=UTC)

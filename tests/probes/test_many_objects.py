@@ -19,7 +19,8 @@ from bench.fakes.pods import METRICS, PODS, Cluster
 from bench.fakes.server import Answer, Reply, Request, port_of, serve
 from desk.profile import load
 from probes.base import Cause, Context, Probe, ProbeError
-from probes.kubernetes import KubernetesFacts, parts
+from probes.kubernetes import parts
+from probes.kubernetes.facts import KubernetesFacts
 from tests.toys import StillClock
 from tui.kinds import Kinds
 from tui.secrets import Secrets

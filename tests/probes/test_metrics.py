@@ -25,10 +25,12 @@ from desk.profile import ProfileError
 from desk.profile import parse as parse_profile
 from desk.rules import RuleBook
 from probes.base import Cause, Context, ProbeError, Snapshot, Target
-from probes.prometheus import MetricsFacts, MetricsProbe, MetricsSettings, Tile
 from probes.prometheus.metrics.exposition import parse, read_sample
+from probes.prometheus.metrics.facts import MetricsFacts
 from probes.prometheus.metrics.meters import quantile
+from probes.prometheus.metrics.probe import MetricsProbe, MetricsSettings
 from probes.prometheus.metrics.selector import parse_selector
+from probes.prometheus.tiles import Tile
 from tests.probes.exposing import Application, application
 from tests.probes.rigs import CANARY, TestSecrets
 from tests.stack import prometheus
@@ -271,7 +273,7 @@ async def test_a_number_that_vanishes_keeps_its_alert_and_raises_one_of_its_own(
         for _ in range(12):
             assert [alert.rule for alert in await made.alerts()] == ["users-critical"]
         rules = {alert.rule: alert.words for alert in await made.alerts()}
-        assert rules["users-critical"] == "users is 11, limit 10"
+        assert rules["users-critical"] == "as of 03:12:51 UTC: users is 11, limit 10"
         assert rules["no-data"] == "users has had no number for 2m10s: its limit sees nothing"
 
 

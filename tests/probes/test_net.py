@@ -18,9 +18,10 @@ from pydantic import ValidationError
 from desk.board import Board
 from desk.rules import RuleBook
 from probes.base import Cause, Context, ProbeError, SafeText, Target
-from probes.net import Attempt, NetFacts, NetProbe, NetSettings, Reached, probe
+from probes.net import probe
+from probes.net.facts import Attempt, NetFacts, Reached
 from probes.net.gauges import measured
-from probes.net.probe import endpoint, look_up
+from probes.net.probe import NetProbe, NetSettings, endpoint, look_up
 from tests.probes.test_http import Server, certificates, secure, server, serving  # noqa: F401
 from tests.stack.faultproxy import FaultProxy, Mode
 from tests.toys import NoSecrets, StillClock

@@ -15,10 +15,11 @@ from pydantic import ValidationError
 
 from desk.board import Slot
 from desk.rules import RuleBook
-from probes.alerting.pagerduty import PagerDutyFacts, PagerDutyProbe, PagerDutySettings
+from probes.alerting.pagerduty.facts import PagerDutyFacts
 from probes.alerting.pagerduty.parse import incident as parsed
 from probes.alerting.pagerduty.parse import on_call as person
-from probes.alerting.pagerduty.probe import MOST
+from probes.alerting.pagerduty.probe import MOST, PagerDutyProbe
+from probes.alerting.pagerduty.settings import PagerDutySettings
 from probes.base import Cause, Context, ProbeError, Raised, Severity, Snapshot, Target
 from tests.probes.fakepaging import (
     ANNA,

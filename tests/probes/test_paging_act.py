@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 
 from desk.commandline import recognised
 from probes.alerting.act_hosted import HostedActuator
-from probes.alerting.pagerduty import PagerDutyProbe, PagerDutySettings
 from probes.alerting.pagerduty.act import PagerDutyActuator
-from probes.alerting.sentry import SentryProbe, SentrySettings
+from probes.alerting.pagerduty.probe import PagerDutyProbe
+from probes.alerting.pagerduty.settings import PagerDutySettings
 from probes.alerting.sentry.act import SentryActuator
+from probes.alerting.sentry.probe import SentryProbe
+from probes.alerting.sentry.settings import SentrySettings
 from probes.base import (
     Cause,
     Context,

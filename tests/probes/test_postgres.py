@@ -29,23 +29,16 @@ from desk.alert import Alert
 from desk.board import Board
 from desk.rules import RuleBook, placeholders
 from probes.base import Cause, Context, ProbeError, SafeText, Severity, Snapshot, State, Target
-from probes.postgres import (
-    Connections,
-    Login,
-    PostgresFacts,
-    PostgresProbe,
-    PostgresSettings,
-    Session,
-    Traffic,
-    measured,
-    parse,
-)
-from probes.postgres.address import Address, connection_params, resolve
+from probes.postgres import parse
+from probes.postgres.address import Address, PostgresSettings, connection_params, resolve
 from probes.postgres.complaints import translated
+from probes.postgres.facts import Connections, Login, PostgresFacts, Session, Traffic
+from probes.postgres.gauges import measured
 from probes.postgres.link import combined
 from probes.postgres.literals import without_literals
 from probes.postgres.meters import Recent, StatementMeter, TrafficMeter
 from probes.postgres.questions import available, chosen, question
+from probes.postgres.read import PostgresProbe
 from tests.missing import missing
 
 CANARY = "hunter2-CANARY-x9"

@@ -23,9 +23,9 @@ from probes.base import (
     SafeText,
     Truth,
 )
-from probes.postgres import Session
 from probes.postgres import act as acts
 from probes.postgres.act import PostgresActuator
+from probes.postgres.facts import Session
 from probes.postgres.guard import MATCHES, identity_of, moment, values_of
 from tests.probes.acting import ACT, carried_out, perform, settled
 from tests.probes.pgacting import Sessions, actuator_at, cancel, closing, idle_in_transaction, prepared, terminate

@@ -23,9 +23,9 @@ from probes.base import (
     Subject,
     Truth,
 )
-from probes.postgres import Crowd, Database, PostgresFacts, Progress, Replica, Session, parse
+from probes.postgres import parse
 from probes.postgres.act import CANCEL, TERMINATE
-from probes.postgres.facts import Prepared
+from probes.postgres.facts import Crowd, Database, PostgresFacts, Prepared, Progress, Replica, Session
 from probes.postgres.guard import MATCHES, identity_of, moment, same
 from probes.postgres.sight import Sight
 from probes.postgres.truth import FREED, is_true

@@ -14,24 +14,19 @@ import pytest
 from desk.board import Board
 from desk.rules import RuleBook
 from probes.base import Cause, Context, Gap, ProbeError, SafeText, Severity, Snapshot, Target
-from probes.postgres import (
-    Care,
-    IndexCare,
-    PostgresFacts,
-    PostgresProbe,
-    PostgresSettings,
-    Server,
-    TableCare,
-    measured,
-    questions,
-)
+from probes.postgres import questions
+from probes.postgres.address import PostgresSettings
 from probes.postgres.care import read
 from probes.postgres.care.deleting import rows_of
+from probes.postgres.care.facts import Care, IndexCare, TableCare
 from probes.postgres.care.looks import columns
 from probes.postgres.care.read import index_bloat, indexes_of, table_bloat
 from probes.postgres.care.room import free_at
 from probes.postgres.care.sight import Share
 from probes.postgres.care.truth import part_of
+from probes.postgres.facts import PostgresFacts, Server
+from probes.postgres.gauges import measured
+from probes.postgres.read import PostgresProbe
 from tests.probes.pgacting import Words, actuator_at
 from tests.stack.postgres import Postgres
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from desk.commandline import recognised
 from probes.base import Context, Recognised, Request, Target
-from probes.postgres import PostgresSettings
 from probes.postgres.act import PostgresActuator
+from probes.postgres.address import PostgresSettings
 from probes.postgres.care import definition, names
 from probes.postgres.care.commands import as_word
 from probes.postgres.care.definition import Definition, Key, Unreadable

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from desk.commandline import recognised
 from probes.base import CommandLine, Context, Recognised, Request, Target
-from probes.postgres import PostgresSettings
 from probes.postgres.act import PostgresActuator
-from probes.postgres.address import place_in
+from probes.postgres.address import PostgresSettings, place_in
 from probes.postgres.commands import pid_of
 from probes.postgres.guard import moment
 from tests.probes.acting import comes_back

@@ -23,10 +23,12 @@ from desk.clock import SystemClock
 from desk.profile import parse as parse_profile
 from desk.rules import RuleBook
 from probes.base import Cause, Context, ProbeError, SafeText, Severity, Snapshot, Target
-from probes.prometheus import Host, PrometheusFacts, PrometheusProbe, PrometheusSettings, Tile
 from probes.prometheus.answers import MOST_POINTS, ExpressionTile
+from probes.prometheus.facts import Host, PrometheusFacts
 from probes.prometheus.fleet import MOST_HOSTS, Fleet, good_matchers, jobs_question, questions
 from probes.prometheus.gauges import measured
+from probes.prometheus.probe import PrometheusProbe, PrometheusSettings
+from probes.prometheus.tiles import Tile
 from probes.prometheus.watch import alerts_of, troubled_of
 from tests.probes.exposing import Answer, Application, application
 from tests.probes.rigs import CANARY, TestSecrets

@@ -24,16 +24,16 @@ from desk.alert import Alert
 from desk.board import Slot
 from desk.rules import RuleBook, placeholders
 from probes.base import Cause, Context, ProbeError, SafeText, Severity, Snapshot, Target
-from probes.redis import Outlook, Queue, QueuesFacts, QueuesProbe, QueuesSettings
 from probes.redis.connection import Command, Refusal
 from probes.redis.queues import bullmq, celery, rq, sidekiq, streams
 from probes.redis.queues.catalogue import Catalogue
 from probes.redis.queues.dialect import Counters, Part
 from probes.redis.queues.durations import EVERY
-from probes.redis.queues.facts import Took
+from probes.redis.queues.facts import Outlook, Queue, QueuesFacts, Took
 from probes.redis.queues.flow import Flow
 from probes.redis.queues.gauges import measured
 from probes.redis.queues.lists import Lists
+from probes.redis.queues.probe import QueuesProbe, QueuesSettings
 from tests.stack.cacheservers import Redis
 
 NOW = datetime(2026, 3, 1, 3, 12, 41, tzinfo=UTC)

@@ -30,12 +30,13 @@ from probes.base import (
     Target,
     Truth,
 )
-from probes.redis import FailedJob, Queue, QueuesFacts, QueuesProbe, QueuesSettings
 from probes.redis.connection import Refusal
 from probes.redis.queues.act import QueuesActuator
 from probes.redis.queues.act_bullmq import generation
 from probes.redis.queues.act_library import MOST, answer
 from probes.redis.queues.act_plans import PAUSE, RESUME, RETRY, RETRY_ALL
+from probes.redis.queues.facts import FailedJob, Queue, QueuesFacts
+from probes.redis.queues.probe import QueuesProbe, QueuesSettings
 from tests.probes.acting import ACT, Performed, carried_out, perform, settled
 from tests.stack.cacheservers import Redis
 from tests.stack.faultproxy import FaultProxy, Mode

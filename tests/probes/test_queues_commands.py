@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from desk.commandline import recognised
 from probes.base import Context, Request, SafeText, Target
-from probes.redis import QueuesSettings
 from probes.redis.queues.act import QueuesActuator
+from probes.redis.queues.probe import QueuesSettings
 from tests.probes.acting import comes_back
 from tests.toys import NoSecrets
 

@@ -14,14 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.alerting import AlertmanagerFacts, AlertmanagerProbe, AlertmanagerSettings, GrafanaProbe
+from probes.alerting.alertmanager import AlertmanagerProbe, AlertmanagerSettings
+from probes.alerting.facts import AlertmanagerFacts
+from probes.alerting.grafana import GrafanaProbe
 from probes.alerting.parse import held
 from probes.alerting.raised import raised_of
 from probes.aws.calls import Seat
-from probes.aws.cloudwatch import CloudWatchFacts, CloudWatchProbe
 from probes.aws.cloudwatch import raised as alarms
-from probes.aws.cloudwatch.facts import counted
+from probes.aws.cloudwatch.facts import CloudWatchFacts, counted
 from probes.aws.cloudwatch.parse import parse_alarms, ranked
+from probes.aws.cloudwatch.probe import CloudWatchProbe
 from probes.base import (
     Context,
     Raised,
@@ -34,7 +36,8 @@ from probes.base import (
     secure_link,
     severity_told,
 )
-from probes.prometheus import PrometheusFacts, PrometheusProbe, PrometheusSettings
+from probes.prometheus.facts import PrometheusFacts
+from probes.prometheus.probe import PrometheusProbe, PrometheusSettings
 from probes.prometheus.watch import alerts_of
 from probes.prometheus.watch import raised_of as rules_raised
 from tests.stack.process import wait_until

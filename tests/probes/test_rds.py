@@ -13,8 +13,11 @@ import pytest
 from pydantic import ValidationError
 
 from probes.aws.metrics import Points
-from probes.aws.rds import Instance, RdsFacts, RdsProbe, RdsSettings, StoredSnapshot, parse
+from probes.aws.rds import parse
+from probes.aws.rds.facts import Instance, RdsFacts, StoredSnapshot
+from probes.aws.rds.probe import RdsProbe
 from probes.aws.rds.reach import is_open_to_all, judged, rules_for
+from probes.aws.rds.settings import RdsSettings
 from probes.base import Cause, Context, ProbeError, SafeText, Snapshot, Target
 from tests.probes import dbstage
 from tests.probes.fakequery import FakeQuery, Says, fake_query

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
-from probes.aws.rds import RdsFacts, RdsProbe, RdsSettings, Snapshots, parse
+from probes.aws.rds import parse
 from probes.aws.rds.act import RdsActuator
+from probes.aws.rds.facts import RdsFacts, Snapshots
 from probes.aws.rds.plans import more_than_ten
+from probes.aws.rds.probe import RdsProbe
+from probes.aws.rds.settings import RdsSettings
 from probes.base import Cause, Context, Danger, Grant, Plan, ProbeError, Request, Result, SafeText, Target, Truth
 from tests.probes import dbstage
 from tests.probes.acting import ACT, carried_out, comes_back, perform, settled
@@ -259,7 +262,7 @@ async def test_an_act_is_sent_once_however_its_answer_is_lost(
         outcome = await carried_out(acting, plan, plan.chosen[0], [])
         assert outcome.result is Result.UNKNOWN, outcome
         assert CANARY not in str(outcome.words)
-        proxy.mode = Mode.PASS
+        proxy.mend()
         assert proxy.seen(needle) == 1
         if request_.action != "reboot" and mode in (Mode.LOSE, Mode.RESET_LATER, Mode.TRUNCATE):
             verdict = await settled(acting, plan, plan.chosen[0], outcome)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from desk.commandline import recognised
-from probes.aws.rds import RdsSettings
 from probes.aws.rds.act import RdsActuator
 from probes.aws.rds.commands import NAME, restored_name, snapshot_id
+from probes.aws.rds.settings import RdsSettings
 from probes.base import Context, Recognised, Request, Target
 from tests.probes.acting import comes_back
 from tests.probes.rigs import TestSecrets

@@ -20,10 +20,11 @@ from desk.alert import Alert
 from desk.board import Slot
 from desk.rules import RuleBook, placeholders
 from probes.base import Cause, Context, ProbeError, SafeText, Snapshot, State, Target
-from probes.redis import Memory, RedisFacts, RedisProbe, RedisSettings, Traffic
 from probes.redis import info as info_text
-from probes.redis.address import found, resolve
+from probes.redis.address import RedisSettings, found, resolve
+from probes.redis.cache import RedisProbe
 from probes.redis.connection import BIGGEST, _made
+from probes.redis.facts import Memory, RedisFacts, Traffic
 from probes.redis.gauges import measured
 from probes.redis.hits import LEARNED, HitRate
 from probes.redis.lookups import Ledger, caused

@@ -33,11 +33,13 @@ from probes.base import (
     Target,
     Truth,
 )
-from probes.redis import Keyspace, RedisFacts, RedisProbe, RedisSettings, Replication, Slow
 from probes.redis.act import RedisActuator
 from probes.redis.act_clear import BATCH
 from probes.redis.act_plans import ACTIONS, MIB, amount, lasting
+from probes.redis.address import RedisSettings
+from probes.redis.cache import RedisProbe
 from probes.redis.connection import Link
+from probes.redis.facts import Keyspace, RedisFacts, Replication, Slow
 from probes.redis.interlock import Interlock
 from probes.redis.sight import Here
 from tests.probes.acting import Performed, carried_out, perform, settled

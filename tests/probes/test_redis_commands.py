@@ -8,9 +8,9 @@ from hypothesis import strategies as some
 
 from desk.commandline import recognised
 from probes.base import Context, Request, SafeText, Target
-from probes.redis import RedisSettings
 from probes.redis.act import RedisActuator
 from probes.redis.act_plans import POLICIES
+from probes.redis.address import RedisSettings
 from tests.probes.rigs import TestSecrets
 
 URLS = (

@@ -279,3 +279,11 @@ def test_every_act_of_ours_is_one_in_its_own_line_and_no_less_dangerous(request:
         assert isinstance(found, Meaning)
         assert found.sort is Sort.ACTION
         assert found.danger >= least
+
+
+def test_keys_that_are_taken_from_another_database_than_they_were_found_in_are_not_ours() -> None:
+    (found,) = parse("redis-cli --scan --pattern 'x:*' | xargs redis-cli -n 3 del")
+    told = module.understand(found)
+    assert isinstance(told, Meaning)
+    assert (told.becomes, told.danger) == ("", Danger.DESTRUCTIVE)
+    assert "here" not in told.warning.split()

@@ -18,10 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.base import Cause, Context, ProbeError, Snapshot, Target
-from probes.rotation import RotationFacts, RotationProbe, RotationSettings
+from probes.rotation.facts import RotationFacts
 from probes.rotation.files import family, rotated
 from probes.rotation.journal import Piece, bytes_of, going, seconds_of
 from probes.rotation.logrotate import read_alone, read_configurations, read_record, size_of
+from probes.rotation.probe import RotationProbe, RotationSettings
 from tests.conftest import obtain
 from tests.stack import places
 from tests.toys import NoSecrets

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from desk.commandline import recognised
 from probes.base import Cause, Context, Danger, Outcome, ProbeError, Request, Result, SafeText, Target, Truth
-from probes.rotation import RotationSettings, commands
+from probes.rotation import commands
 from probes.rotation.act import RotationActuator
+from probes.rotation.probe import RotationSettings
 from tests.conftest import obtain
 from tests.probes.acting import carried_out, comes_back, perform, settled
 from tests.probes.test_rotation import House, force, logrotate, writer
@@ -566,8 +567,7 @@ def test_the_line_for_find_means_as_many_days(tmp_path: Path) -> None:
 
 
 def test_offers_suit_the_row(house: House) -> None:
-    from probes.rotation import Journal, RotationFacts
-    from probes.rotation.facts import Configuration, Log, LogFile
+    from probes.rotation.facts import Configuration, Journal, Log, LogFile, RotationFacts
 
     facts = RotationFacts(
         logs=(

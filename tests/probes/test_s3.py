@@ -16,9 +16,10 @@ from xml.sax.saxutils import escape
 import pytest
 from pydantic import ValidationError
 
-from probes.aws.s3 import S3Facts, S3Probe, S3Settings, Stored
+from probes.aws.s3.facts import S3Facts, Stored
 from probes.aws.s3.listing import KEPT, Listing, cadence, missing_days, usual_size
-from probes.aws.s3.probe import CAP
+from probes.aws.s3.probe import CAP, S3Probe
+from probes.aws.s3.settings import S3Settings
 from probes.base import Cause, Context, ProbeError, SafeText, Snapshot, Target
 from tests.probes import dbstage
 from tests.probes.rigs import CANARY, TestSecrets

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from probes.base import Cause, Context, ProbeError, Snapshot, Target
 from probes.exec import Ran
-from probes.scans import Level, Scan, ScansFacts, ScansProbe, ScansSettings, Standing
+from probes.scans.facts import Level, Scan, ScansFacts, Standing
 from probes.scans.parse import database_of, report_of
+from probes.scans.probe import ScansProbe, ScansSettings
 from probes.scans.tools import Job, arguments, complaint
 from tests.conftest import obtain
 from tests.stack import places

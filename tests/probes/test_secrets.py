@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from probes.aws.secrets import OneSecret, SecretsFacts, SecretsProbe, SecretsSettings
+from probes.aws.secrets.facts import OneSecret, SecretsFacts
 from probes.aws.secrets.parse import secret
+from probes.aws.secrets.probe import SecretsProbe
+from probes.aws.secrets.settings import SecretsSettings
 from probes.base import Cause, Context, ProbeError, Snapshot, Target
 from tests.probes.awsfake import ACCOUNT, Answer, FakeAws, fake_aws
 from tests.probes.rigs import TestSecrets
@@ -170,6 +172,7 @@ async def test_a_list_beyond_the_cap_is_cut_and_says_so(fake: FakeAws, monkeypat
     monkeypatch.setattr("probes.aws.secrets.probe.CAP", 150)
     holds(fake, *(entry(f"s{place:05}") for place in range(300)))
     async with probing(fake.url) as probe:
+        await _read_on(probe)
         found = await probe.read()
     assert len(found.facts.secrets) == 150
     assert Cause.TOO_BIG in {gap.cause for gap in found.gaps}

@@ -10,10 +10,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from desk.commandline import recognised
-from probes.aws.secrets import SecretsSettings
 from probes.aws.secrets.act import SecretsActuator
 from probes.aws.secrets.commands import SHOWN, WHOLE
 from probes.aws.secrets.merge import NotKeys, Unfit, fingerprint, members, merged, same
+from probes.aws.secrets.settings import SecretsSettings
 from probes.base import Context, Request, SafeText, Target
 from tests.probes.acting import comes_back
 from tests.probes.rigs import TestSecrets

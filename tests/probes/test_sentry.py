@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from probes.alerting.hosted import reason, wait_of
-from probes.alerting.sentry import SentryFacts, SentryProbe, SentrySettings
+from probes.alerting.sentry.facts import SentryFacts
 from probes.alerting.sentry.parse import issues, next_cursor, once
-from probes.alerting.sentry.probe import MOST
+from probes.alerting.sentry.probe import MOST, SentryProbe
+from probes.alerting.sentry.settings import SentrySettings
 from probes.base import Cause, Context, ProbeError, Raised, Severity, Snapshot, Target
 from tests.probes.fakepaging import TOKEN, FakeSentry, issue, serving, stamp
 from tests.probes.rigs import TestSecrets

@@ -17,8 +17,11 @@ from hypothesis import strategies as some
 from pydantic import ValidationError
 
 from probes.base import Cause, Context, ProbeError, Snapshot, Target
-from probes.settings import FileSettings, SettingsFacts, SettingsProbe, act_key
+from probes.settings import act_key
 from probes.settings.dotenv import Unfit, parse, written
+from probes.settings.facts import SettingsFacts
+from probes.settings.probe import SettingsProbe
+from probes.settings.settings import FileSettings
 from tests.stack import docker
 
 CANARY = "hunter2-CANARY-x9"

@@ -38,9 +38,11 @@ from probes.base import (
     Target,
     Truth,
 )
-from probes.settings import FileSettings, SettingsProbe, act_write, undo
+from probes.settings import act_write, undo
 from probes.settings.act import SettingsActuator
 from probes.settings.dotenv import KEY, parse
+from probes.settings.probe import SettingsProbe
+from probes.settings.settings import FileSettings
 from tests.probes.acting import Performed, carried_out, comes_back, perform
 
 OLD, NEW = "hunter2-CANARY-old", "hunter2-CANARY-new"
@@ -276,6 +278,36 @@ async def test_one_who_edits_at_the_very_moment_is_not_written_over(desk: Desk) 
     assert "BY=somebody" in desk.text()
     assert desk.beside == [".env"]
     assert undo.kept(desk.state, str(desk.file), desk.now) == ()
+
+
+async def test_what_a_cut_act_leaves_is_taken_away_in_a_thread_however_long_that_takes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, go = asyncio.Event(), threading.Event()
+    threads: list[threading.Thread] = []
+    real, plan = undo.forget, await desk.actuator.plan(Request("set", ("API_KEY",), hidden=(Hidden(NEW),)))
+
+    def slow(state: Path, path: str, now: datetime, id: str) -> None:
+        threads.append(threading.current_thread())
+        go.wait(30)
+        real(state, path, now, id=id)
+
+    async def sending() -> None:
+        waits.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(undo, "forget", slow)
+    acting = asyncio.create_task(desk.actuator.carry_out(plan, plan.subjects[0], "act", sending))
+    async with asyncio.timeout(30):
+        await waits.wait()
+        acting.cancel()
+        await asyncio.wait({acting})
+        go.set()
+        while desk.beside != [".env"] or undo.kept(desk.state, str(desk.file), desk.now):
+            await asyncio.sleep(0.01)
+    assert acting.cancelled()
+    assert desk.text() == BEFORE
+    assert threading.main_thread() not in threads
 
 
 async def test_what_can_not_be_recorded_is_not_written(desk: Desk) -> None:
@@ -916,6 +948,9 @@ async def test_the_lines_with_which_people_edit_settings_are_understood(
 @pytest.mark.parametrize(
     "line",
     [
+        "echo A=1", "echo A=1 > .env", "echo A=1 >> /etc/environment", "echo A=1 | tee .env",
+        "echo A=1 | tee -a /etc/x",
+        "echo A=1 >> .env > /etc/x", "echo A=1 | sh", "sed -i 's/A=.*/A=1/' .env | sh", "printf 'A=1\\n' >> other.env",
         "sed -i 's/COLOUR=.*/COLOUR=blue/' /etc/other.env", "sed 's/COLOUR=.*/COLOUR=blue/' .env",
         "sed -i 's/COLOUR=.*/SHAPE=round/' .env", "sed -i -n 's/A=.*/A=1/' .env", "sed -i 's/A=.*/A=1/' ../.env",
         'sed -i "s/^API_KEY=.*/API_KEY=$(openssl rand -hex 32)/" .env', "openssl rand -hex 32",

@@ -18,8 +18,11 @@ import pytest
 
 from desk.commandline import recognised
 from probes.base import Context, Hidden, Request, Result, Snapshot, Target, Truth
-from probes.settings import FileSettings, SettingsFacts, SettingsProbe, act_write, file, leftover, undo
+from probes.settings import act_write, file, leftover, undo
 from probes.settings.act import SettingsActuator
+from probes.settings.facts import SettingsFacts
+from probes.settings.probe import SettingsProbe
+from probes.settings.settings import FileSettings
 from tests.probes.acting import Performed, carried_out, perform
 
 OLD, NEW = "hunter2-CANARY-old", "hunter2-CANARY-new"
@@ -27,7 +30,7 @@ WRITING = """
 import asyncio, pathlib, sys
 from datetime import UTC, datetime
 from probes.base import Context, Hidden, Request, Target
-from probes.settings import FileSettings
+from probes.settings.settings import FileSettings
 from probes.settings.act import SettingsActuator
 
 class NoSecrets:

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from probes.base import Cause, Context, Hidden, Outcome, Plan, ProbeError, Request, Result, SafeText, Target, Truth
-from probes.settings import FileSettings, SettingsProbe, act_key, marks
+from probes.settings import act_key, marks
 from probes.settings.act import SettingsActuator
+from probes.settings.probe import SettingsProbe
+from probes.settings.settings import FileSettings
 from tests.probes.acting import carried_out
 
 LONG = "hunter2-CANARY-x9"

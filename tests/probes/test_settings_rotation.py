@@ -13,8 +13,9 @@ import pytest
 import redis as client_library
 
 from probes.base import Context, Hidden, Request, Result, Target, Truth
-from probes.settings import FileSettings, SettingsProbe
 from probes.settings.act import SettingsActuator
+from probes.settings.probe import SettingsProbe
+from probes.settings.settings import FileSettings
 from tests.probes.acting import Performed, perform
 from tests.stack.cacheservers import Redis
 

@@ -20,7 +20,10 @@ from desk.profile import ProfileError
 from desk.profile import parse as parse_profile
 from desk.rules import RuleBook
 from probes.base import Cause, Context, ProbeError, Severity, Snapshot, Target, Unit
-from probes.postgres.saved import QuerySettings, SavedQuery, SqlFacts, SqlProbe, SqlSettings, values
+from probes.postgres.saved import values
+from probes.postgres.saved.facts import SavedQuery, SqlFacts
+from probes.postgres.saved.probe import SqlProbe
+from probes.postgres.saved.settings import QuerySettings, SqlSettings
 from probes.postgres.saved.statement import Statement, read
 from tests.conftest import obtain
 from tests.stack import pgbouncer

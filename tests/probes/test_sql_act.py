@@ -31,9 +31,11 @@ from probes.base import (
 )
 from probes.exec import job
 from probes.exec.job import State
-from probes.postgres.saved import SqlFacts, SqlProbe, SqlSettings
 from probes.postgres.saved.act import SqlActuator
+from probes.postgres.saved.facts import SqlFacts
+from probes.postgres.saved.probe import SqlProbe
 from probes.postgres.saved.rows import actable
+from probes.postgres.saved.settings import SqlSettings
 from tests.probes.acting import comes_back
 from tests.stack.postgres import PASSWORD, Postgres
 
@@ -80,8 +82,9 @@ class Events:
     """A table of events that have failed, and what retries them."""
 
     def __init__(
-        self, server: Postgres, state: Path | None, statement: str = DONE, sql: str = FAILED, **act: Any
-    ) -> None:
+        self, server: Postgres, state: Path | None, statement: str = DONE, sql: str = FAILED,
+        more: dict[str, Any] | None = None, **act: Any,
+    ) -> None:  # fmt: skip
         self.server = server
         script = (state or Path("/nowhere")) / "retry.py"
         if state is not None:
@@ -94,7 +97,10 @@ class Events:
             {
                 "url": f"postgresql://plain@127.0.0.1:{server.port}/app",
                 "password": "env:PW",
-                "query": {"failed": {"sql": sql, "of": "rows", "act": does}, "all": {"sql": "SELECT 1"}},
+                "query": {
+                    "failed": {"sql": sql, "of": "rows", "act": does} | (more or {}),
+                    "all": {"sql": "SELECT 1"},
+                },
             }
         )
         target = Target("events", "sql", self.settings)
@@ -234,6 +240,66 @@ async def test_a_row_that_says_something_else_or_whose_command_ran_meanwhile_is_
     assert "not there any more" in str((await events.do(plan)).words)
 
 
+async def test_a_row_of_a_query_that_is_cut_is_found_by_its_key_and_known_to_be_gone(
+    postgres: Postgres, tmp_path: Path, opened: list[Events]
+) -> None:
+    events = Events(postgres, tmp_path, more={"limit": 1})
+    opened.append(events)
+    plan = await events.plan(1)
+    postgres.sql("INSERT INTO events.event VALUES (0, 'acme', 'failed', 1, 's3cret')")
+    outcome = await events.do(plan)
+    assert outcome.result is Result.DONE, "it stands behind what is fetched by now, and is the same row"
+    verdict = await events.settled(plan, outcome)
+    assert (verdict.truth, str(verdict.words)) == (Truth.CONFIRMED, "exit code 0, and the row is gone")
+    assert [events.status(id) for id in (0, 1, 2)] == ["failed", "done", "failed"]
+    plan = await events.plan(0)
+    postgres.sql("INSERT INTO events.event VALUES (0, 'zoo', 'failed', 9, 's3cret')")
+    assert (await events.do(plan)).result is Result.REFUSED, "two rows have that key by now, and one is fetched"
+
+
+ANY_TYPE = (
+    "true", "'ab'::char(4)", "1.50::numeric", "1e20::float8", "'2026-03-01 03:12:41.5+05'::timestamptz",
+    "'P1D'::interval", r"'\x00ff'::bytea", "'{1,2}'::int[]", """'["a", 1]'::jsonb""", """$$it's "%s"; --$$::text""",
+    "1259::oid::regclass", "'5e0f0000-0000-4000-8000-000000000001'::uuid", """'B' COLLATE "C" """,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("cells", [ANY_TYPE[at : at + 3] for at in range(0, len(ANY_TYPE), 3)])
+async def test_a_row_is_asked_for_alone_by_a_key_of_any_type(
+    cells: tuple[str, ...], postgres: Postgres, tmp_path: Path, opened: list[Events]
+) -> None:
+    columns = ", ".join(f"{cell} AS column_{number}" for number, cell in enumerate(cells))
+    sql = f"SELECT n AS order, {columns}, $more::int + n AS more FROM generate_series(1, 2) AS n -- and no more"
+    key = ["order", *(f"column_{number}" for number in range(len(cells)))]
+    events = Events(
+        postgres,
+        tmp_path,
+        sql=sql,
+        more={"params": {"more": 5}},
+        key=key,
+        argv=["true", *(f"{{{one}}}" for one in key)],
+    )
+    opened.append(events)
+    query = events.settings.query["failed"]
+    act = query.act
+    assert act is not None
+    every = await events.act._rows(query, act, 5.0)
+    assert len(every.rows) == 2
+    for found, row in every.rows.items():
+        assert (await events.act._row(query, act, found, 5.0)).rows == {found: row}
+        assert (await events.act._row(query, act, ("3", *found[1:]), 5.0)).rows == {}
+
+
+async def test_a_row_is_found_also_where_two_columns_have_the_name_of_its_key(
+    postgres: Postgres, tmp_path: Path, opened: list[Events]
+) -> None:
+    events = Events(postgres, tmp_path, sql="SELECT id, id + 10 AS id, status FROM events.event WHERE status <> 'done'")
+    opened.append(events)
+    plan = await events.plan(1)
+    verdict = await events.settled(plan, await events.do(plan))
+    assert (verdict.truth, events.status(1)) == (Truth.CONFIRMED, "done")
+
+
 async def test_what_ends_badly_or_changes_nothing_is_never_called_true(
     postgres: Postgres, tmp_path: Path, opened: list[Events]
 ) -> None:
@@ -324,7 +390,7 @@ async def test_a_query_that_takes_longer_than_a_look_may_is_ended_by_the_server_
     monkeypatch.setattr("probes.postgres.saved.asking.GRACE", 60.0)
     slow = FAILED.replace("SELECT ", "SELECT events.slowly(), ", 1)
     postgres.sql(SLOWLY)
-    events = Events(postgres, tmp_path, same=["status"], sql=slow)
+    events = Events(postgres, tmp_path, QUEUED, same=["status"], sql=slow)
     opened.append(events)
     plan = await events.plan(1)
     outcome = await events.do(plan)

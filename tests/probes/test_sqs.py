@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.aws.sqs import Counts, Outlook, Queue, Seen, SqsFacts, SqsProbe, SqsSettings, peeked
-from probes.aws.sqs.facts import Move
+from probes.aws.sqs import peeked
+from probes.aws.sqs.facts import Counts, Move, Outlook, Queue, Seen, SqsFacts
 from probes.aws.sqs.flow import Flow
 from probes.aws.sqs.parse import account_of, counts, move, name_of, number, policy
+from probes.aws.sqs.probe import SqsProbe
+from probes.aws.sqs.settings import SqsSettings
 from probes.base import Cause, Context, ProbeError, SafeText, Snapshot, Target
 from tests.probes.awsfake import ACCOUNT, Answer, FakeAws, fake_aws
 from tests.probes.rigs import CANARY, TestSecrets

@@ -13,9 +13,10 @@ import pytest
 
 from desk.actions import about, told
 from desk.deed import Step
-from probes.aws.sqs import SqsProbe, SqsSettings
 from probes.aws.sqs.act import SqsActuator
 from probes.aws.sqs.actions import BY_HAND, HIDDEN_FOR
+from probes.aws.sqs.probe import SqsProbe
+from probes.aws.sqs.settings import SqsSettings
 from probes.base import (
     Cause,
     Context,

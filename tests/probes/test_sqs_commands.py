@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from desk.commandline import recognised
-from probes.aws.sqs import SqsSettings
 from probes.aws.sqs.act import SqsActuator
 from probes.aws.sqs.commands import HIDES, PURGES
+from probes.aws.sqs.settings import SqsSettings
 from probes.base import Context, Request, Target
 from tests.probes.acting import comes_back
 from tests.probes.rigs import TestSecrets

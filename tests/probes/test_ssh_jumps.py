@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from probes.base import Cause, Context, Target
-from probes.docker import DockerProbe, DockerSettings
+from probes.docker.probe import DockerProbe
+from probes.docker.settings import DockerSettings
 from probes.exec import Ran
 from probes.exec.ssh import NotBegun, Way
 from probes.exec.ssh_words import detour_failed, jumps_of
-from probes.host import HostProbe, HostSettings
-from probes.systemd import SystemdProbe, SystemdSettings
+from probes.host.probe import HostProbe, HostSettings
+from probes.systemd.probe import SystemdProbe, SystemdSettings
 from tests.probes.sshing import JUMP, between, by_jump, ready
 from tests.stack import docker, places
 from tests.stack import systemd as systemd_stack

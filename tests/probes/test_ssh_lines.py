@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from desk.commandline import recognised
 from probes.base import Cause, Context, ProbeError, Request, Target
-from probes.docker import DockerSettings
 from probes.docker.act import DockerActuator
-from probes.systemd import SystemdSettings
+from probes.docker.settings import DockerSettings
 from probes.systemd.act import SystemdActuator
+from probes.systemd.probe import SystemdSettings
 from tests.probes.acting import comes_back
 from tests.toys import NoSecrets
 

@@ -16,9 +16,10 @@ from pydantic import ValidationError
 from desk.board import Board
 from desk.rules import RuleBook
 from probes.base import Cause, Context, ProbeError, Snapshot, Target
-from probes.http.status import Level, StatusFacts, StatusProbe, StatusSettings
+from probes.http.status.facts import Level, StatusFacts
 from probes.http.status.forms import NotUnderstood, understood
 from probes.http.status.gauges import measured
+from probes.http.status.probe import StatusProbe, StatusSettings
 from tests.probes.test_http import OneSecret, Server, as_json, reply, serving
 from tests.stack.faultproxy import FaultProxy, Mode
 from tests.toys import StillClock

@@ -30,10 +30,11 @@ from desk.rules import RuleBook, placeholders
 from probes.base import Cause, Context, ProbeError, Snapshot, Target, parse_url
 from probes.base.log import Times
 from probes.base.logmerge import Order
-from probes.supervisor import Process, Service, Stage, SupervisorFacts, SupervisorProbe, SupervisorSettings
+from probes.supervisor.address import SupervisorSettings
+from probes.supervisor.facts import Process, Service, Stage, SupervisorFacts
 from probes.supervisor.logs import PIECE, Tail, ordered
 from probes.supervisor.memory import Growth, Lives, parse_deaths
-from probes.supervisor.probe import parse_process
+from probes.supervisor.probe import SupervisorProbe, parse_process
 from probes.supervisor.rpc import Fault, Rpc, Unspeakable
 from probes.supervisor.use import Usage
 from tests.missing import missing

@@ -29,8 +29,10 @@ from probes.base import (
     Target,
     Truth,
 )
-from probes.supervisor import Process, Service, Stage, SupervisorFacts, SupervisorProbe, SupervisorSettings
 from probes.supervisor.act import RESTART, SCALE, START, STOP, SupervisorActuator
+from probes.supervisor.address import SupervisorSettings
+from probes.supervisor.facts import Process, Service, Stage, SupervisorFacts
+from probes.supervisor.probe import SupervisorProbe
 from probes.supervisor.verdict import Sight, called, is_down, is_up, known, same
 from tests.probes.acting import ACT, carried_out, perform, settled
 from tests.probes.test_supervisor import CANARY, OneSecret, Supervisord, end, start

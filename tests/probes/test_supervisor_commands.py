@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from desk.commandline import recognised
 from probes.base import Context, Request, Target
-from probes.supervisor import SupervisorSettings
 from probes.supervisor.act import SupervisorActuator
+from probes.supervisor.address import SupervisorSettings
 from tests.probes.acting import comes_back
 from tests.toys import NoSecrets
 

@@ -20,9 +20,10 @@ from desk.alert import Alert
 from desk.board import Board
 from desk.rules import RuleBook, placeholders
 from probes.base import Cause, Context, ProbeError, Snapshot, State, Target
-from probes.systemd import SystemdFacts, SystemdProbe, SystemdSettings, Unit
+from probes.systemd.facts import SystemdFacts, Unit
 from probes.systemd.journal import entry, last_words
 from probes.systemd.parse import blocks, failed_names, moment, number, unit
+from probes.systemd.probe import SystemdProbe, SystemdSettings
 from tests.stack import systemd as systemd_stack
 
 NOW = datetime(2026, 3, 1, 3, 12, 41, tzinfo=UTC)

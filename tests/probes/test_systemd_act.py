@@ -26,8 +26,9 @@ from probes.base import (
     Target,
     Truth,
 )
-from probes.systemd import SystemdFacts, SystemdProbe, SystemdSettings, Unit
 from probes.systemd.act import RESTART, START, STOP, SystemdActuator
+from probes.systemd.facts import SystemdFacts, Unit
+from probes.systemd.probe import SystemdProbe, SystemdSettings
 from probes.systemd.verdict import Sight, called, is_down, is_up, known, same
 from tests.probes.acting import ACT, carried_out, perform, settled
 from tests.stack import systemd as systemd_stack
@@ -147,7 +148,7 @@ w oa-task.service '[Service]\nType=oneshot\nExecStart=/bin/true\n'
 w oa-timed.service '[Service]\nType=oneshot\nExecStart=/bin/true\n'
 w oa-timed.timer '[Timer]\nOnCalendar=*-01-01\n'
 w oa-fails.service '[Service]\nType=oneshot\nExecStart=/bin/sh -c "exit 7"\n'
-w oa-slow.service "$free" "$stay" 'ExecStop=/bin/sleep 3\nTimeoutStopSec=20\n'
+w oa-slow.service "$free" "$stay" 'TimeoutStopSec=60\nExecStop=/bin/sh -c "while test ! -e /run/oa; do sleep 1; done"\n'
 w oa-short.service '[Service]\nExecStart=/bin/sh -c "sleep 1; exit 3"\n'
 w oa-loop.service "$free" '[Service]\nExecStart=/bin/sh -c "sleep 0.2; exit 4"\nRestart=always\nRestartSec=0.2\n'
 w oa-gate.service "$free" '[Service]\nType=oneshot\nExecStart=/bin/sleep 1d\nTimeoutStartSec=infinity\n'
@@ -257,7 +258,7 @@ class TestReal:
         assert value(host, "oa-web", "InvocationID") not in ("", old)
         assert dict(done.plan.subjects[0].identity)["invocation"] == old
         assert "oa-follower.service: restarted with it" in words_of(done.plan)
-        assert "it has 1m30s to end, then it is killed" in words_of(done.plan)
+        assert "it has 1m00s to end, then it is killed" in words_of(done.plan)
         assert len(road.changing()) == 1
         assert dict(done.plan.pin)["machine"] == host.run("cat", "/etc/machine-id").strip()
 
@@ -360,7 +361,7 @@ class TestReal:
         host.systemctl("start", "oa-slow")
         old = value(host, "oa-slow", "InvocationID")
         plan = await actuator.plan(Request("restart", ("oa-slow",)))
-        assert "it has 20 s to end" in words_of(plan)
+        assert "it has 1m00s to end" in words_of(plan)
         outcome = await carried_out(actuator, plan, plan.subjects[0], [])
         assert outcome.result is Result.DONE
         verdict = await actuator.verify(plan, plan.subjects[0], outcome, 41.0)
@@ -370,6 +371,7 @@ class TestReal:
         third = await carried_out(actuator, replace(plan, action=STOP), plan.subjects[0], [])
         assert third.result is Result.FAILED
         assert "another job" in str(third.words)
+        host.run("touch", "/run/oa")
         assert (await settled(actuator, plan, plan.subjects[0], outcome)).truth is Truth.CONFIRMED
         assert value(host, "oa-slow", "InvocationID") != old
 

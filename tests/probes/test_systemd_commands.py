@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from desk.commandline import recognised
 from probes.base import Context, Request, Target
-from probes.systemd import SystemdSettings
 from probes.systemd.act import SystemdActuator
 from probes.systemd.commands import full_name
+from probes.systemd.probe import SystemdSettings
 from tests.probes.acting import comes_back
 from tests.toys import NoSecrets
 
@@ -125,6 +125,11 @@ def test_what_is_not_certain_means_nothing(line: str) -> None:
     ("line", "settings", "known", "warning"),
     [
         ("systemctl --user restart x", {"user": True}, True, ""),
+        ("sudo -u bob systemctl --user restart x", {"user": True}, False, ""),
+        ("XDG_RUNTIME_DIR=/run/user/1001 systemctl --user restart x", {"user": True}, False, ""),
+        ("sudo -R /mnt systemctl restart x", {}, False, ""),
+        ("systemctl restart x | ssh web2 systemctl restart x", {}, False, ""),
+        ("systemctl restart x > /etc/nginx/nginx.conf", {}, False, ""),
         ("systemctl restart x", {"user": True}, False, ""),
         ("systemctl --user --system restart x", {"user": True}, False, ""),
         ("service x restart", {"user": True}, False, ""),

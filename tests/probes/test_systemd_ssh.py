@@ -11,8 +11,8 @@ import pytest
 
 from desk.guard import lock_of
 from probes.base import Cause, Context, ProbeError, Request, Result, Target, Truth
-from probes.systemd import SystemdProbe, SystemdSettings
 from probes.systemd.act import SystemdActuator
+from probes.systemd.probe import SystemdProbe, SystemdSettings
 from tests.probes.acting import carried_out, perform, settled
 from tests.probes.sshing import Between, between
 from tests.stack import places

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from probes.aws.cloudwatch import CloudWatchProbe, CloudWatchSettings
 from probes.aws.cloudwatch.act import CloudWatchActuator
-from probes.aws.cloudwatch_logs import CloudWatchLogsProbe, CloudWatchLogsSettings
+from probes.aws.cloudwatch.probe import CloudWatchProbe
+from probes.aws.cloudwatch.settings import CloudWatchSettings
 from probes.aws.cloudwatch_logs.act import CloudWatchLogsActuator
+from probes.aws.cloudwatch_logs.probe import CloudWatchLogsProbe
+from probes.aws.cloudwatch_logs.settings import CloudWatchLogsSettings
 from probes.base import Context, Target
 from tests.probes.awswatch import settings
 from tests.probes.rigs import TestSecrets

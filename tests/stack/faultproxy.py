@@ -152,6 +152,11 @@ class FaultProxy:
         """Change the mode, with its particulars (see `Fault`); it holds when this returns."""
         self._do(self._become(Fault(mode, after, when, delay, jitter)))
 
+    def mend(self) -> None:
+        """Let everything through again, but for what was held back: those connections are cut first."""
+        self.become(Mode.RESET)
+        self.become(Mode.PASS)
+
     def seen(self, needle: bytes) -> int:
         """How often these bytes stood in what clients sent (the first 1 MiB)."""
         return self.heard.count(needle)

@@ -66,6 +66,8 @@ class Play:
     """What stands in the lines whose acts ask for it."""
     ripens: float = 0.0
     """Seconds for which the fault must have been on before there is something to act on."""
+    waits: str = ""
+    """What stands in the line that is not carried out before the alert has ended."""
 
 
 class Person(Sitting):
@@ -170,6 +172,8 @@ class Person(Sitting):
         """One step."""
         text = step.command.text if step.command is not None else ""
         wanted = any(act in text for act in one.acts)
+        if one.waits and one.waits in text:
+            await self.until(lambda: not self.standing(one.rule), f"the end of {one.rule}, before\n{text}")
         if screen.fork is not None and screen.fork.at not in screen.choices:
             await self.press("enter")
             await choose(self, "Which way?", one.way)

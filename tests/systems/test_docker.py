@@ -20,8 +20,10 @@ import psutil
 import pytest
 
 from probes.base import Context, ProbeError, Request, Result, Snapshot, Target, Truth
-from probes.docker import DockerFacts, DockerProbe, DockerSettings
 from probes.docker.act import DockerActuator
+from probes.docker.facts import DockerFacts
+from probes.docker.probe import DockerProbe
+from probes.docker.settings import DockerSettings
 from systems.docker import compose
 from systems.docker.api import listen
 from systems.docker.containers import Container

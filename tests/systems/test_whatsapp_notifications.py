@@ -83,6 +83,23 @@ PLAYS = (
         ("reboot-db-instance", "--desired-count 2", "start worker"),
         level="P1",
     ),
+    Play(
+        "vendor-outage",
+        "vendor-down",
+        "WhatsApp is down",
+        ("stop worker", "start worker"),
+        level="P1",
+        waits="start worker",
+    ),
+    Play(
+        "lost-rows",
+        "rows-lost",
+        "Restore the database",
+        ("restore-db-instance-from-db-snapshot",),
+        "only some rows",
+        values=("backup-before-migration",),
+        level="P1",
+    ),
     Play("campaign", "queue-depth", "The queue backs up", ("--desired-count",), "ECS helps out"),
 )
 

@@ -34,7 +34,7 @@ from probes.kubernetes.console import consoles as kubernetes_consoles
 from probes.kubernetes.facts import Container as PodContainer
 from probes.kubernetes.facts import KubernetesFacts
 from probes.kubernetes.settings import KubernetesSettings
-from probes.postgres import PostgresSettings
+from probes.postgres.address import PostgresSettings
 from probes.postgres.console import conninfo
 from probes.postgres.console import consoles as postgres_consoles
 from probes.redis.address import RedisSettings

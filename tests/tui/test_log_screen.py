@@ -14,7 +14,8 @@ import pytest
 
 from probes.base import Cause, Context, Look, ProbeError, SafeText, Target
 from probes.base.log import Asking, Level, Note, Times, expression
-from probes.logs import LogsProbe, LogsSettings
+from probes.logs.probe import LogsProbe
+from probes.logs.settings import LogsSettings
 from tests.toys import NoSecrets, ToyProbe, room
 from tests.tui.test_screens import Sitting, sitting
 from tui.room import Room

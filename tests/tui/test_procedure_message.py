@@ -12,7 +12,7 @@ from desk.incident.scheme import OURS, Template
 from probes.base import Delivery, Fate, Notice
 from tests.tui.test_incident_screen import Wire, choose, typed
 from tests.tui.test_incident_screen import furnished as with_incidents
-from tests.tui.test_procedure_screen import BOOK, furnished, only, opened
+from tests.tui.test_procedure_screen import BOOK, furnished, only, opened, runs
 from tests.tui.test_screens import Sitting, sitting
 from tui.room import Room
 
@@ -121,4 +121,55 @@ async def test_what_is_not_filled_in_does_not_leave_and_leaving_it_tells_nobody(
         await person.press("escape")
         await person.sees("step 1")
         assert wire.told == []
-        assert notes(person) == []
+        assert runs(person).all() == [], "to look at a message begins no run"
+
+
+async def test_the_run_that_a_message_begins_is_the_one_that_it_names(tmp_path: Path) -> None:
+    wire = Wire()
+    named = replace(KEY, text="run {id}, by {operator}, since {since}: {update}")
+    scheme = replace(SCHEME, templates=(named, *OURS.templates))
+    made = with_incidents(tmp_path, scheme=scheme, wire=wire)
+    furnished(made, tmp_path, BOOK)
+    async with sitting(made, (120, 40)) as person:
+        await person.until(lambda: person.room.incidents is not None, "the incidents")
+        await opened(person)
+        await person.press("m")
+        await choose(person, "Which message?", "new key")
+        await person.sees("it does not leave: not filled in: update")
+        await take(person, "fill update")
+        await person.sees("{update}: what is new")
+        await person.press(*"x", "enter")
+        await person.sees_no("it does not leave")
+        await take(person, "send ops")
+        await person.until(lambda: bool(wire.told) and len(notes(person)) == 2, "what became of it")
+        [(_, told)] = wire.told
+        assert told.words.startswith(f"run {only(person).id[-6:]}, by {only(person).by}, since 20")
+
+
+async def test_a_long_message_is_noted_whole_and_one_that_can_not_be_does_not_leave(tmp_path: Path) -> None:
+    wire = Wire()
+    long = " ".join(f"key {number} is new" for number in range(400))
+    endless = replace(KEY, name="all keys", text=long * 3)
+    scheme = replace(SCHEME, templates=(replace(KEY, text=long), endless, *OURS.templates))
+    made = with_incidents(tmp_path, scheme=scheme, wire=wire)
+    furnished(made, tmp_path, BOOK)
+    assert 4000 < len(long) < 15_000 < len(endless.text)
+    async with sitting(made, (120, 40)) as person:
+        await person.until(lambda: person.room.incidents is not None, "the incidents")
+        await opened(person)
+        await person.press("m")
+        await choose(person, "Which message?", "all keys")
+        await person.sees("Message all keys")
+        await take(person, "send ops")
+        await person.sees("it does not leave: it has 17,", "15,000 are the most that the run keeps")
+        await person.press("escape")
+        await person.sees("step 1")
+        assert (wire.told, runs(person).all()) == ([], [])
+        await person.press("m")
+        await choose(person, "Which message?", "new key")
+        await person.sees("Message new key")
+        await take(person, "send ops")
+        await person.until(lambda: bool(runs(person).all()) and len(notes(person)) == 2, "what became of it")
+        assert notes(person)[0] == f"message new key to customers, ops: being sent: {long}"
+        await person.press("d", "G")
+        await person.sees("key 399 is new")

@@ -170,6 +170,31 @@ async def test_the_value_of_a_line_in_a_runbook_is_asked_once_by_its_act_and_uns
     assert SECRET in (tmp_path / ".env").read_text()
 
 
+@pytest.mark.parametrize(
+    ("line", "unseen"),
+    [
+        ("sed -i -e 's|^COLOUR=.*|COLOUR=<value>|' {folder}/.env", False),
+        ("sed -i -e 's|^COLOUR=.*|COLOUR=<api-token>|' {folder}/.env", True),
+        ("sed -i -e 's|^COLOUR=.*|COLOUR=<value>|' -e 's|^API_KEY=.*|API_KEY=<value>|' {folder}/.env", True),
+    ],
+)
+async def test_the_value_of_a_key_that_is_no_secret_is_seen_as_it_is_typed(
+    tmp_path: Path, line: str, unseen: bool
+) -> None:
+    text = f"# Keys\n\n## A new colour\n\n```bash\n{line.format(folder=tmp_path)}\n```\n"
+    async with sitting(tmp_path, text) as person:
+        await person.press("q")
+        await person.sees("SETTINGS")
+        await opened(person, row="A new colour")
+        await person.sees("its act fills in")
+        await person.press("enter")
+        await person.sees("set: new value of COLOUR?")
+        await person.press(*"mauve")
+        await person.sees("•••••" if unseen else "mauve")
+        assert ("it is not shown" in person.screen(), "mauve" in person.screen()) == (unseen, not unseen)
+        await person.press("escape")
+
+
 async def test_where_no_act_takes_the_line_its_value_is_typed_where_it_is_run(tmp_path: Path) -> None:
     line = "sed -i -e 's|^API_KEY=.*|API_KEY=<value>|' /srv/elsewhere/.env"
     async with sitting(tmp_path, f"# Keys\n\n## A new key\n\n```bash\n{line}\n```\n") as person:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from probes.aws.alb import AlbFacts, Balancer, Group, Health, TargetState
+from probes.aws.alb.facts import AlbFacts, Balancer, Group
 from probes.aws.alb.gauges import measured
+from probes.aws.alb.health import Health, TargetState
 from probes.aws.calls import Seat
 from probes.base import SafeText, Severity, Snapshot
 from widgets.alb import AlbPanel

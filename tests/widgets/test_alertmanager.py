@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from probes.alerting import Alert, AlertmanagerFacts, AlertsFacts, Silence
-from probes.alerting.facts import key_of
+from probes.alerting.facts import Alert, AlertmanagerFacts, AlertsFacts, Silence, key_of
 from probes.alerting.gauges import measure_alerts
 from probes.base import Gauges, SafeText, Severity, Snapshot
 from widgets.alertmanager import AlertmanagerPanel

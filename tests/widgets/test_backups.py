@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from probes.backups import Backup, BackupsFacts, Head, Leftover, Offsite, Proof, Work
+from probes.backups.facts import Backup, BackupsFacts, Head, Leftover, Offsite, Proof, Work
 from probes.base import SafeText, Severity, Snapshot
 from widgets.backups import BackupsPanel
 from widgets.panel import View, Worry

@@ -10,7 +10,7 @@ import pytest
 
 from probes.base import Cause, SafeText, Severity, Snapshot
 from probes.base.x509 import Certificate
-from probes.certificates import CertificatesFacts, Lineage, Seen, Unread
+from probes.certificates.facts import CertificatesFacts, Lineage, Seen, Unread
 from probes.certificates.gauges import gauges_of
 from widgets.certificates import CertificatesPanel
 from widgets.lines import width_of

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from probes.aws.calls import Seat
-from probes.aws.cloudwatch import Alarm, AlarmState, CloudWatchFacts, Dashboard, Tile
-from probes.aws.cloudwatch.facts import counted
+from probes.aws.cloudwatch.facts import Alarm, AlarmState, CloudWatchFacts, Dashboard, Tile, counted
 from probes.aws.cloudwatch.parse import ranked
-from probes.aws.cloudwatch_logs import Count, Group, LogsFacts
+from probes.aws.cloudwatch_logs.facts import Count, Group, LogsFacts
 from probes.base import SafeText, Severity, Snapshot, Unit
 from tests.toys import StillClock
 from widgets.cloudwatch import CloudWatchPanel

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from probes.base import SafeText, Severity, Snapshot
-from probes.commands import Command, CommandsFacts, Past
+from probes.commands.facts import Command, CommandsFacts, Past
 from probes.commands.gauges import measured
 from probes.exec.job import State
 from widgets.commands import CommandsPanel

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from probes.base import SafeText, Severity, Snapshot
-from probes.docker import Container, Details, DockerFacts, Event, Health, Image, Service, Use
+from probes.docker.facts import Container, Details, DockerFacts, Event, Health, Image, Service, Use
 from probes.docker.gauges import measured
 from widgets.docker import DockerPanel
 from widgets.lines import Line, Part, Span, Tone, width_of

@@ -8,10 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from probes.aws.alb import Health, TargetState
+from probes.aws.alb.health import Health, TargetState
 from probes.aws.calls import Seat
-from probes.aws.ecs import Bounds, Deployment, EcsFacts, Event, Service, Task
-from probes.aws.ecs.facts import Cluster, Ran
+from probes.aws.ecs.facts import Bounds, Cluster, Deployment, EcsFacts, Event, Ran, Service, Task
 from probes.aws.ecs.gauges import measured
 from probes.base import SafeText, Severity, Snapshot
 from widgets.ecs import EcsPanel

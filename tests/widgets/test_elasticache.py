@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from probes.aws.calls import Seat
-from probes.aws.elasticache import CacheGroup, CacheNode, ElastiCacheFacts, Policy, Shard
+from probes.aws.elasticache.facts import CacheGroup, CacheNode, ElastiCacheFacts, Policy, Shard
 from probes.base import SafeText, Severity, Snapshot
 from tests.toys import StillClock
 from widgets.elasticache import ElastiCachePanel, ShardRow

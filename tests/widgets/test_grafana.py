@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from probes.alerting import Dashboard, DataSource, Fired, GrafanaFacts, RuleState
+from probes.alerting.facts import Dashboard, DataSource, Fired, GrafanaFacts, RuleState
 from probes.base import SafeText, Severity
 from tests.widgets.test_alertmanager import DOWN, NOW, SILENCE, SLOW, text_of, viewed
 from widgets.grafana import DASHBOARDS, FIRED, RULES, SOURCES, GrafanaPanel

@@ -11,8 +11,9 @@ import pytest
 from rich.cells import cell_len
 
 from probes.base import GaugeKey, SafeText, Severity, Snapshot
-from probes.host import Cpu, Disk, HostFacts, HostProbe, Interface, Kills, Load, Memory, Process, Stall, Tally
+from probes.host.facts import Cpu, Disk, HostFacts, Interface, Kills, Load, Memory, Process, Stall, Tally
 from probes.host.gauges import measured
+from probes.host.probe import HostProbe
 from widgets.host import HostPanel, called
 from widgets.lines import Line, Tone, joined, width_of
 from widgets.panel import View, Worry

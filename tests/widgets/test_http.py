@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 import pytest
 
 from probes.base import SafeText, Severity, Snapshot
-from probes.http import Certificate, Check, Expiry, HttpFacts, HttpProbe, Limit, Timing, Verdict
+from probes.base.x509 import Certificate
+from probes.http.facts import Check, Expiry, HttpFacts, Limit, Timing, Verdict
 from probes.http.gauges import measured
+from probes.http.probe import HttpProbe
 from widgets.http import HttpPanel
 from widgets.lines import Line, Span, Tone, joined, width_of
 from widgets.panel import View, Worry

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from probes.base import Danger, SafeText, Severity, Snapshot
-from probes.http.jobs import Execution, Job, JobsFacts, Own
+from probes.http.jobs.facts import Execution, Job, JobsFacts, Own
 from probes.http.jobs.gauges import measured
 from widgets.jobs import JobsPanel
 from widgets.lines import Line, joined, width_of

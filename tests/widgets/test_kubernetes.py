@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from probes.base import SafeText, Severity, Snapshot
-from probes.kubernetes import KubernetesFacts
 from probes.kubernetes.build import worst_of
+from probes.kubernetes.facts import KubernetesFacts
 from probes.kubernetes.gauges import measured
 from probes.kubernetes.nodes import node
 from probes.kubernetes.pods import pod

@@ -9,7 +9,7 @@ import pytest
 
 from probes.base import SafeText, Severity, Snapshot
 from probes.base.log import Level
-from probes.logs import File, Found, LogsFacts, Source, Type
+from probes.logs.facts import File, Found, LogsFacts, Source, Type
 from probes.logs.gauges import measured
 from widgets.logs import LogsPanel
 from widgets.panel import View, Worry

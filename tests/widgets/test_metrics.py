@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from probes.base import SafeText, Severity, Snapshot, Unit
-from probes.prometheus import Metric, MetricsFacts, Tile
+from probes.prometheus.metrics.exposition import Metric
+from probes.prometheus.metrics.facts import MetricsFacts
+from probes.prometheus.tiles import Tile
 from tests.toys import StillClock
 from widgets.lines import Line, width_of
 from widgets.metrics import MetricsPanel

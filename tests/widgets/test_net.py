@@ -10,7 +10,7 @@ import pytest
 
 from probes.base import Cause, SafeText, Severity, Snapshot
 from probes.base.x509 import Certificate
-from probes.net import Attempt, NetFacts, Reached
+from probes.net.facts import Attempt, NetFacts, Reached
 from probes.net.gauges import measured
 from widgets.lines import Line, width_of
 from widgets.net import NetPanel

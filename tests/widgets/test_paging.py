@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from probes.alerting.pagerduty import Incident, OnCall, PagerDutyFacts
+from probes.alerting.pagerduty.facts import Incident, OnCall, PagerDutyFacts
 from probes.alerting.pagerduty.gauges import measure as measure_incidents
-from probes.alerting.sentry import Issue, SentryFacts
+from probes.alerting.sentry.facts import Issue, SentryFacts
 from probes.alerting.sentry.gauges import measure as measure_issues
 from probes.base import Gauges, SafeText, Severity, Snapshot
 from widgets.lines import Line, Part, Span, Tone, width_of

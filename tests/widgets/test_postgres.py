@@ -13,20 +13,17 @@ from rich.cells import cell_len
 from desk.board import Board
 from desk.rules import RuleBook
 from probes.base import SafeText, Severity, Snapshot, Target
-from probes.postgres import (
+from probes.postgres.address import PostgresSettings
+from probes.postgres.care.facts import Care, IndexCare, Lasting, TableCare
+from probes.postgres.facts import (
     Archiver,
-    Care,
     Connections,
     Crowd,
     Database,
     Horizon,
-    IndexCare,
     Knot,
-    Lasting,
     Login,
     PostgresFacts,
-    PostgresProbe,
-    PostgresSettings,
     Prepared,
     Progress,
     Replica,
@@ -36,12 +33,12 @@ from probes.postgres import (
     Standby,
     Statement,
     Statements,
-    TableCare,
     Traffic,
     Wait,
     Wraparound,
-    measured,
 )
+from probes.postgres.gauges import measured
+from probes.postgres.read import PostgresProbe
 from widgets.lines import Line, Tone, joined, width_of
 from widgets.panel import View, Worry
 from widgets.postgres import PostgresPanel

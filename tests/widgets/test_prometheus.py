@@ -11,19 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.base import SafeText, Severity, Snapshot, Unit
-from probes.prometheus import (
-    Chart,
-    Host,
-    PrometheusFacts,
-    PrometheusProbe,
-    Row,
-    RuleTrouble,
-    ScrapeTarget,
-    Server,
-    ServerAlert,
-    Tile,
-)
+from probes.prometheus.facts import Host, PrometheusFacts, RuleTrouble, ScrapeTarget, Server, ServerAlert
 from probes.prometheus.gauges import measured
+from probes.prometheus.probe import PrometheusProbe
+from probes.prometheus.tiles import Chart, Row, Tile
 from tests.toys import StillClock
 from widgets.lines import Line, width_of
 from widgets.panel import View, Worry

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from probes.base import GaugeKey, SafeText, Severity, Snapshot
-from probes.redis import FailedJob, Group, Outlook, Queue, QueuesFacts, QueuesProbe, Total, Worker
-from probes.redis.queues.facts import Took
+from probes.redis.queues.facts import FailedJob, Group, Outlook, Queue, QueuesFacts, Took, Total, Worker
 from probes.redis.queues.gauges import measured
+from probes.redis.queues.probe import QueuesProbe
 from widgets.lines import Line, Tone, joined, width_of
 from widgets.panel import View, Worry
 from widgets.queues import QueuesPanel, outlook, took_words
@@ -133,6 +133,14 @@ def test_a_backlog_is_read_in_one_line(width: int) -> None:
     failed = "61 failed " if width == 78 else ""
     assert words.startswith(f"✕ campaign-emails 4,812 wait 0 active {failed}drains: never")
     assert (drawn[0].severity, drawn[0].key) == (Severity.CRITICAL, "campaign-emails")
+
+
+def test_a_job_that_failed_tells_when_and_not_how_long_ago_for_what_is_drawn_stands_until_the_next_reading() -> None:
+    old = replace(JOB, id=SafeText("9"), age=2 * 86400.0)
+    jobs = (JOB, old, replace(JOB, age=None), replace(JOB, age=1e15))
+    drawn = [text(one) for one in QueuesPanel().more(view(replace(BUSY, failed=jobs)), 118)]
+    told = [one.partition(": ")[0] for one in drawn if one.startswith("failed")]
+    assert told[:3] == ["failed 2026-02-28 23:58:55 UTC", "failed 2026-02-27 00:00:00 UTC", "failed"]
 
 
 def test_a_wide_screen_says_why() -> None:

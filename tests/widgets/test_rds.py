@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from probes.aws.calls import Seat
-from probes.aws.rds import Cluster, Instance, Maintenance, RdsFacts, Reach, Snapshots, StoredSnapshot
+from probes.aws.rds.facts import Cluster, Instance, Maintenance, RdsFacts, Reach, Snapshots, StoredSnapshot
 from probes.aws.rds.gauges import measured
 from probes.base import SafeText, Severity, Snapshot
 from tests.toys import StillClock

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from probes.base import GaugeKey, SafeText, Severity, Snapshot
-from probes.redis import Keyspace, Memory, Persistence, RedisFacts, RedisProbe, Replica, Replication, Slow, Traffic
+from probes.redis.cache import RedisProbe
+from probes.redis.facts import Keyspace, Memory, Persistence, RedisFacts, Replica, Replication, Slow, Traffic
 from probes.redis.gauges import measured
 from widgets.lines import Line, Tone, joined, width_of
 from widgets.panel import View, Worry

@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from probes.base import SafeText, Severity, Snapshot
-from probes.rotation import Configuration, Journal, Log, Loose, RotationFacts, Stanza
-from probes.rotation.facts import Holder, LogFile
+from probes.rotation.facts import Configuration, Holder, Journal, Log, LogFile, Loose, RotationFacts, Stanza
 from probes.rotation.gauges import gauges_of
 from widgets.lines import width_of
 from widgets.panel import View, Worry

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from probes.aws.calls import Seat
-from probes.aws.s3 import Guarding, S3Facts, Stored
+from probes.aws.s3.facts import Guarding, S3Facts, Stored
 from probes.base import SafeText, Severity, Snapshot
 from tests.toys import StillClock
 from widgets.panel import View, Worry

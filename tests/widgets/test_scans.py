@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from probes.base import Cause, SafeText, Severity, Snapshot
-from probes.scans import Finding, Level, Scan, ScansFacts, Standing
+from probes.scans.facts import Finding, Level, Scan, ScansFacts, Standing
 from widgets.lines import width_of
 from widgets.panel import View, Worry
 from widgets.scans import ScansPanel

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from probes.aws.calls import Seat
-from probes.aws.secrets import OneSecret, SecretsFacts, Version
+from probes.aws.secrets.facts import OneSecret, SecretsFacts, Version
 from probes.base import SafeText, Severity, Snapshot
 from widgets.lines import Line, Tone, width_of
 from widgets.panel import View, Worry

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from probes.base import SafeText, Severity, Snapshot
-from probes.settings import Entry, SettingsFacts, User
+from probes.settings.facts import Entry, SettingsFacts, User
 from probes.settings.gauges import measured
 from widgets.lines import Line, width_of
 from widgets.panel import View, Worry
@@ -50,7 +50,7 @@ def drawn(lines: Sequence[Line]) -> str:
 @pytest.mark.parametrize("facts", FACTS.values(), ids=FACTS)
 def test_no_line_is_wider_than_its_panel(facts: SettingsFacts, width: int) -> None:
     panel = SettingsPanel()
-    for line in (*panel.brief(view(facts), width), *panel.head(view(facts), width)):
+    for line in (*panel.brief(view(facts), width), *panel.head(view(facts), width), *panel.more(view(facts), width)):
         assert width_of(line.spans) <= width, line.text
     assert panel.headline(view(facts))
 
@@ -74,6 +74,19 @@ def test_the_head_tells_mode_owner_link_and_what_is_made_from_it() -> None:
         "on line 7, 9",
     ):
         assert part in text
+
+
+@pytest.mark.parametrize("facts", [FINE, BUSY])
+def test_its_path_stands_once_in_its_head_and_once_on_the_overview(facts: SettingsFacts) -> None:
+    panel, path = SettingsPanel(), "/srv/app/.env"
+    assert (
+        drawn(panel.head(view(facts), 200)).count(f"{path} ") + drawn(panel.head(view(facts), 200)).count(f"{path},")
+        == 1
+    )
+    room = drawn([*panel.brief(view(facts), 200), *panel.more(view(facts), 200)])
+    assert room.count(f"{path} ") + room.count(f"{path},") == 1
+    assert "rw-r" in room
+    assert room.count("nothing to remark") == (facts is FINE)
 
 
 def test_a_secret_is_a_row_of_dots_and_an_address_has_none_in_it() -> None:

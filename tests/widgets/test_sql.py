@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from probes.base import SafeText, Severity, Snapshot, Unit
-from probes.postgres.saved import Row, SavedQuery, SqlFacts
+from probes.postgres.saved.facts import Row, SavedQuery, SqlFacts
 from tests.toys import StillClock
 from widgets.lines import Tone
 from widgets.panel import View, Worry

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from probes.aws.calls import Seat
-from probes.aws.sqs import Counts, Move, Outlook, Policy, Queue, Seen, SqsFacts
+from probes.aws.sqs.facts import Counts, Move, Outlook, Policy, Queue, Seen, SqsFacts
 from probes.base import SafeText, Severity, Snapshot
 from widgets.lines import Line, Tone, joined, width_of
 from widgets.panel import View, Worry

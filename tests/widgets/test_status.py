@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from probes.base import Cause, SafeText, Severity, Snapshot
-from probes.http.status import Component, Incident, Level, Maintenance, StatusFacts
+from probes.http.status.facts import Component, Incident, Level, Maintenance, StatusFacts
 from probes.http.status.gauges import measured
 from widgets.lines import Line, width_of
 from widgets.panel import View, Worry

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from probes.base import SafeText, Severity, Snapshot
-from probes.supervisor import Process, Service, Stage, SupervisorFacts, SupervisorProbe, Use
+from probes.supervisor.facts import Process, Service, Stage, SupervisorFacts, Use
 from probes.supervisor.gauges import measured
+from probes.supervisor.probe import SupervisorProbe
 from widgets.lines import Line, Span, Tone, joined, width_of
 from widgets.panel import View, Worry
 from widgets.supervisor import SupervisorPanel

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from probes.base import SafeText, Severity, Snapshot
-from probes.systemd import Journal, SystemdFacts, Unit
+from probes.systemd.facts import Journal, SystemdFacts, Unit
 from probes.systemd.gauges import measured
 from widgets.lines import Line, Part, Span, width_of
 from widgets.panel import View, Worry

@@ -179,7 +179,7 @@ class ProcedureScreen(RunScreen):
             made += folded(line(Span(text, Tone.WARNING)), width, 2)
         if run is not None and run.ended is not None:
             over = run.ended
-            at = drawn.when(over.at, self.room.engine.clock.now())
+            at = words.when(over.at, self.room.engine.clock.now())
             said = f"{over.end.value} at {at} UTC by {over.by}: {over.words or 'no words'}"
             made += folded(line(strong(SafeText(said, 500))), width, 2)
         if run is not None and run.open and run.next is None:
@@ -323,7 +323,7 @@ class ProcedureScreen(RunScreen):
                 made += [line(), *drawn.proof(one, self.room.engine.clock.now(), width, 10_000)]
                 if one.command:
                     made += folded(line("    $ ", SafeText(one.command, 2000)), width, 6)
-            return made
+            return made + drawn.notes(shown.done, self.room.engine.clock.now(), width)
 
         title = f"Step {first.number + 1}: {SafeText(first.step.title, 100)}"
         self.app.push_screen(Sheet(self.room, title, lines))

@@ -12,6 +12,8 @@ from desk.incident.places import KNOWN
 from desk.incident.record import TEXT, Sent
 from desk.incident.scheme import Template
 from desk.runs import telling
+from desk.runs.record import MESSAGE
+from desk.runs.run import Run
 from probes.base import SafeText
 from tui.screens.incident_message import OWN, WHO
 from tui.screens.incidents import pick, unheard
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def messages(screen: RunScreen) -> None:
-    """Choose a message of the profile, or one in own words. Telling somebody begins the run."""
+    """Choose a message of the profile, or one in own words. That somebody is told begins the run, to look does not."""
     desk = screen.room.incidents
     if screen.barred or desk is None or screen.procedure.menu:
         screen.say(screen.barred or "a message is sent from a procedure that is run, in a session that may send one")
@@ -37,8 +39,9 @@ def messages(screen: RunScreen) -> None:
     ]
 
     def chosen(key: str) -> None:
-        if screen.write(lambda runs, run: None) and screen.run is not None:
-            screen.app.push_screen(RunMessage(screen, desk, there[int(key)]))
+        run = screen.looked_at()
+        if run is not None:
+            screen.app.push_screen(RunMessage(screen, desk, there[int(key)], run))
 
     pick(screen, "Which message?", [("", "leave it", "nobody is told"), *items], chosen)
 
@@ -46,27 +49,26 @@ def messages(screen: RunScreen) -> None:
 class RunMessage(Sheet):
     """One message, filled in; what can't be filled in is named, and it does not leave before it is."""
 
-    def __init__(self, screen: RunScreen, desk: IncidentDesk, template: Template) -> None:
+    def __init__(self, screen: RunScreen, desk: IncidentDesk, template: Template, run: Run) -> None:
+        """`run`: the one it is from, or the one that begins once it leaves."""
         super().__init__(
             screen.room, f"Message {template.name}, to {WHO[template.audience]}", self._shown, self._chosen
         )
-        self._of, self._desk, self._template = screen, desk, template
+        self._of, self._desk, self._template, self._run = screen, desk, template, run
         self._given: dict[str, str] = {}
         self._draft = self._made()
 
     def _made(self) -> Draft:
-        run = self._of.run
-        assert run is not None
-        return telling.draft(self._template, run, self._desk.system, self._given, self._desk.mask)
+        return telling.draft(self._template, self._of.run or self._run, self._desk.system, self._given, self._desk.mask)
 
     def _shown(self, width: int) -> list[Line]:
         made: list[Line] = []
         for text in self._draft.text.splitlines():
             made += folded(line(" ", SafeText.line(text)), width, 1)
-        if self._draft.refused:
+        if why := telling.refused(self._draft):
             made += [
                 line(),
-                *folded(line(Span(f"✕ it does not leave: {self._draft.refused}", Tone.CRITICAL)), width, 2),
+                *folded(line(Span(f"✕ it does not leave: {why}", Tone.CRITICAL)), width, 2),
             ]
         choices = [line(strong("leave it"), dim("  nobody is told"), key="leave")]
         for name in self._draft.missing:
@@ -85,15 +87,17 @@ class RunMessage(Sheet):
         elif what == "fill":
             label = f"{{{name}}}: {KNOWN.get(name, name)}?"
             self.ask(label, "", unheard, partial(self._filled, name), self.draw, TEXT, written=True)
-        elif self._draft.refused:
-            self.say(f"it does not leave: {self._draft.refused}", 8.0)
+        elif why := telling.refused(self._draft):
+            self.say(f"it does not leave: {why}", 8.0)
         elif what == "copy":
             self.leave()
+            self._of.begun(self._run.id)
             if _noted(self._of, self._of.number, telling.told(self._draft, CLIPBOARD, Sent.COPIED)):
                 self._of.app.copy_to_clipboard(self._draft.text)
                 self._of.say("copied, and noted as told")
         elif what == "send":
             self.leave()
+            self._of.begun(self._run.id)
             self._of.say(f"sending to {name} …")
             self.room.later(_send(self._of, self._desk, self._draft, name))
 
@@ -109,7 +113,7 @@ class RunMessage(Sheet):
 
 
 def _noted(screen: RunScreen, number: int, text: str) -> bool:
-    return screen.write(lambda runs, run: runs.note(run, number, text))
+    return screen.write(lambda runs, run: runs.note(run, number, text, most=MESSAGE))
 
 
 async def _send(screen: RunScreen, desk: IncidentDesk, made: Draft, channel: str) -> None:

@@ -227,12 +227,19 @@ class RunScreen(RoomScreen):
 
     # what is done
 
-    def begun(self) -> str:
-        """The id of the run, begun now if it is not yet."""
+    def begun(self, run: str = "") -> str:
+        """The id of the run, begun now if it is not yet; `run`: the one it was looked at with."""
         there = self.room.procedures
         if not self._run and there is not None and self._book is not None:
-            self._run = there.begin(self._book, self._procedure, self._occasion).id
+            self._run = there.begin(self._book, self._procedure, self._occasion, run).id
         return self._run
+
+    def looked_at(self) -> Run | None:
+        """The run, or what it would be if it began now: to look begins nothing. None: it can't begin."""
+        there = self.room.procedures
+        if self._run or there is None or self._book is None:
+            return self.run
+        return there.unbegun(self._book, self._procedure, self._occasion)
 
     def write(self, what: Callable[[Runs, str], None], move: bool = False) -> bool:
         """Do something to the run, begun now if it is not yet; False when it can't be, which is said."""

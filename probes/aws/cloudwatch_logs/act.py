@@ -68,6 +68,7 @@ class CloudWatchLogsActuator(Actuator[LogsFacts]):
     """Acts on log groups of one account and region. A subject is a group by its name."""
 
     kind = "cloudwatch_logs"
+    reads_pipes = True
     actions = (SET_RETENTION,)
 
     def __init__(self, target: Target, context: Context) -> None:

@@ -56,6 +56,7 @@ class SecretsActuator(Actuator[SecretsFacts]):
     """Acts on the secrets of one account. A subject is a secret's name."""
 
     kind = "secrets"
+    reads_pipes = True
     actions = ACTIONS
 
     def __init__(self, target: Target, context: Context) -> None:

@@ -70,6 +70,7 @@ class SqsActuator(Actuator[SqsFacts]):
     """Acts on the queues of one account. A subject is a queue's name."""
 
     kind = "sqs"
+    reads_pipes = True
     actions = ACTIONS
 
     def __init__(self, target: Target, context: Context) -> None:

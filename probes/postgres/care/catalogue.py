@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from probes.base import Action, Danger, Offer, Word
 from probes.postgres.care import names
 from probes.postgres.care.retention import Retention
-from probes.postgres.facts import PostgresFacts
+
+if TYPE_CHECKING:
+    from probes.postgres.facts import PostgresFacts
 
 ANALYZE: Final = Action(
     "analyze",

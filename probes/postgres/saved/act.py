@@ -1,8 +1,8 @@
 """Acts on rows of saved queries: the profile's command is run here with the row's key as its arguments, once a row.
 
-The query is asked directly before, and the row must still say what was seen; it is asked again afterwards, and the act
-has come true once the row is gone or says something else. What was run for a row from here before is kept and told:
-such a row is left out unless a person takes it in.
+The query is asked directly before, for that row alone, and the row must still say what was seen; it is asked again
+afterwards, and the act has come true once the row is gone or says something else. What was run for a row from here
+before is kept and told: such a row is left out unless a person takes it in.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import asyncio
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC
 from hashlib import sha256
 from pathlib import Path
@@ -45,10 +44,12 @@ from probes.base import (
 from probes.exec import job, pin
 from probes.exec.job import Standing, State
 from probes.postgres.address import resolve
-from probes.postgres.saved import rows, values
+from probes.postgres.saved import rows
 from probes.postgres.saved.asking import SAVED, Answer, Asker, Fault
 from probes.postgres.saved.facts import SqlFacts
+from probes.postgres.saved.found import FoundRows, found_in, only
 from probes.postgres.saved.settings import QuerySettings, RowAct, SqlSettings
+from probes.postgres.saved.statement import Statement, narrowed, place
 
 RUN: Final = Action(
     rows.RUN,
@@ -77,29 +78,6 @@ _DANGERS: Final[Mapping[str, Danger]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row as it is now."""
-
-    cells: dict[str, SafeText | None]
-    """Columns that are shown and compared, but for the key."""
-    digest: str
-    """Of those and the key, as they came."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The rows of one asking, by the values of their key."""
-
-    rows: dict[tuple[str, ...], _Row]
-    twice: frozenset[tuple[str, ...]]
-    """Keys that several rows have."""
-    unlike: frozenset[tuple[str, ...]]
-    """Keys that are not what they look like: too long, or with characters that are made visible or plain."""
-    more: bool
-    """True when there are more rows than were fetched: one that is not among them need not be gone."""
-
-
 class SqlActuator(Actuator[SqlFacts]):
     """Runs the profile's commands for rows."""
 
@@ -116,10 +94,10 @@ class SqlActuator(Actuator[SqlFacts]):
 
     def offers(self, facts: SqlFacts, subjects: Sequence[str]) -> Sequence[Offer]:
         """A run, for rows of one query that has a command."""
-        there = {one.key for one in rows.actable(facts)}
-        if not subjects or not set(subjects) <= there:
-            return ()
         parts = [rows.values_of(key) for key in subjects]
+        there = {(one.of.name, one.values) for one in rows.actable(facts)}
+        if not subjects or not set(parts) <= there:
+            return ()
         if len({query for query, _ in parts}) > 1:
             return (Offer(RUN, "these are rows of several queries"),)
         query, _ = parts[0]
@@ -175,9 +153,9 @@ class SqlActuator(Actuator[SqlFacts]):
         )
 
     async def _subject(
-        self, name: str, act: RowAct, wanted: tuple[str, ...], found: _Found, program: Identity
+        self, name: str, act: RowAct, wanted: tuple[str, ...], found: FoundRows, program: Identity
     ) -> Subject:
-        row = _only(found, wanted)
+        row = only(found, wanted)
         before = await self._before(name, act, wanted)
         runs = any(one.state is State.RUNNING for _, one in before)
         after = "the command has run" + (", and the row is gone or says something else" if act.changes else "")
@@ -196,7 +174,7 @@ class SqlActuator(Actuator[SqlFacts]):
         """Ask for the row once more, and begin its command if it still says the same."""
         name, query, does, _ = self._of(plan.request)
         _, wanted = rows.values_of(subject.key)
-        found = await self._rows(query, does, query.timeout)
+        found = await self._row(query, does, wanted, query.timeout)
         program = await asyncio.to_thread(_program, does)
         row, seen = found.rows.get(wanted), dict(subject.identity)
         if wanted in found.twice or row is None:
@@ -249,7 +227,7 @@ class SqlActuator(Actuator[SqlFacts]):
             return Verdict(Truth.REFUTED, SafeText(f"{ended}{complaint}", 300))
         if not does.changes:
             return Verdict(Truth.CONFIRMED, SafeText(ended))
-        found = await self._rows(query, does, LOOKS)
+        found = await self._row(query, does, wanted, LOOKS)
         row = found.rows.get(wanted)
         if row is None and found.more:
             words = f"{ended}; there are more rows than are fetched, and it is not among the first"
@@ -262,22 +240,39 @@ class SqlActuator(Actuator[SqlFacts]):
 
     # the query
 
-    async def _rows(self, query: QuerySettings, act: RowAct, within: float) -> _Found:
+    async def _rows(self, query: QuerySettings, act: RowAct, within: float) -> FoundRows:
         """The rows now, so many seconds at most. Raises `ProbeError`."""
+        try:
+            return found_in(query, act, await self._answer(query, query.statement, query.params, query.limit, within))
+        except Fault as fault:
+            raise _without_rows(fault) from None
+
+    async def _row(self, query: QuerySettings, act: RowAct, wanted: Sequence[str], within: float) -> FoundRows:
+        """One row now, and whatever has the same key: the same query, asked for that key alone, so that a row is found
+        however many there are. Raises `ProbeError`.
+        """
+        alone = narrowed(query.statement, act.key)
+        values = {**query.params, **{place(at): value for at, value in enumerate(wanted)}}
+        try:
+            return found_in(query, act, await self._answer(query, alone, values, max(2, query.limit), within))
+        except Fault as fault:
+            if fault.word != "not possible":  # two columns of one name can't be told apart there
+                raise _without_rows(fault) from None
+        return await self._rows(query, act, within)
+
+    async def _answer(
+        self, query: QuerySettings, statement: Statement, given: Mapping[str, object], limit: int, within: float
+    ) -> Answer:
+        """Raises `Fault` and `ProbeError`."""
         async with self._asking:
             if not self._link.is_open:
                 address = await self._link.lane.run(resolve, self.settings.place, self.context.secrets, os.environ)
                 await self._link.open(address)
             try:
-                answer = await self._link.answer(
-                    query.statement, query.params, min(query.timeout, within), query.limit, self.settings.zone
-                )
-            except Fault as fault:
-                raise ProbeError(Cause.MISSING, SafeText(f"the query gives no rows: {fault.why}", 300)) from None
+                return await self._link.answer(statement, given, min(query.timeout, within), limit, self.settings.zone)
             except ProbeError:
                 self._link.cut()
                 raise
-        return _found(query, act, answer)
 
     # what was run
 
@@ -332,49 +327,8 @@ class SqlActuator(Actuator[SqlFacts]):
         self._link.release()
 
 
-def _found(query: QuerySettings, act: RowAct, answer: Answer) -> _Found:
-    """The rows of an answer by their key. Raises `ProbeError` where a column is missing."""
-    names = list(answer.names)
-    if missing := [one for one in (*act.key, *act.same) if one not in names]:
-        raise ProbeError(Cause.MISSING, SafeText(f"the answer has no column {missing[0]}", 200))
-    hidden = {
-        at for at, (column, oid) in enumerate(zip(names, answer.types, strict=True))
-        if column in query.redact or values.is_secret(column, oid)
-    }  # fmt: skip
-    compared = [
-        at for at, name in enumerate(names)
-        if (name in act.same if act.same else at not in hidden and answer.types[at] != values.INTERVAL)
-    ]  # fmt: skip
-    places = [names.index(name) for name in act.key]
-    found: dict[tuple[str, ...], _Row] = {}
-    twice, unlike = set(), set()
-    for row in answer.rows:
-        cells = [values.cell(row[at]) for at in places]
-        if any(one is None for one in cells):
-            continue
-        key = tuple(map(str, cells))
-        if key in found:
-            twice.add(key)
-        if any(bytes(row[at] or b"") != text.encode() for at, text in zip(places, key, strict=True)):
-            unlike.add(key)
-        said = [b"\0" if row[at] is None else b"\1" + bytes(row[at] or b"") for at in (*places, *compared)]
-        digest = sha256(b"".join(len(one).to_bytes(8, "big") + one for one in said)).hexdigest()[:16]
-        shown = {names[at]: values.cell(row[at]) for at in compared if at not in places and at not in hidden}
-        found[key] = _Row(shown, digest)
-    return _Found(found, frozenset(twice), frozenset(unlike), answer.more)
-
-
-def _only(found: _Found, wanted: tuple[str, ...]) -> _Row:
-    row = found.rows.get(wanted)
-    named = SafeText(" ".join(wanted), 100)
-    if wanted in found.twice:
-        raise ProbeError(Cause.MISSING, f"several rows are named {named}: the key does not tell them apart")
-    if row is None:
-        more = ", or not among the rows that are fetched" if found.more else ""
-        raise ProbeError(Cause.GONE, f"the row {named} is not there any more{more}")
-    if wanted in found.unlike:
-        raise ProbeError(Cause.MISSING, f"the key of the row {named} is not as it is shown: no command is given that")
-    return row
+def _without_rows(fault: Fault) -> ProbeError:
+    return ProbeError(Cause.MISSING, SafeText(f"the query gives no rows: {fault.why}", 300))
 
 
 def _cwd(act: RowAct) -> Path | None:

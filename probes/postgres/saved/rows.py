@@ -20,16 +20,33 @@ _SHOWN: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Actable:
-    """One row."""
+    """One row. Thousands are made at each reading: what only a row that is seen needs is made when it is asked for."""
 
-    key: str
-    """The query and the values of its key: "failed_events/4711"."""
-    query: str
-    """Title of the query."""
-    values: tuple[str, ...]
-    """Of the key, as they are shown."""
-    told: SafeText
-    """The other columns, in words."""
+    of: SavedQuery
+    row: tuple[SafeText | None, ...]
+    """Its cells, as they came."""
+    places: tuple[int, ...]
+    """Of the columns of its key."""
+
+    @property
+    def key(self) -> str:
+        """The query and the values of its key: "failed_events/4711"."""
+        return key_of(self.of.name, self.values)
+
+    @property
+    def query(self) -> str:
+        """Title of the query."""
+        return self.of.title
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Of the key, as they are shown."""
+        return tuple(str(self.row[at]) for at in self.places)
+
+    @property
+    def told(self) -> SafeText:
+        """The other columns, in words."""
+        return words({str(name): self.row[at] for at, name in enumerate(self.of.columns) if at not in self.places})
 
 
 def actable(facts: SqlFacts) -> list[Actable]:
@@ -41,15 +58,8 @@ def _of(query: SavedQuery) -> list[Actable]:
     columns = [str(column) for column in query.columns]
     if not set(query.key) <= set(columns):
         return []
-    places = [columns.index(name) for name in query.key]
-    found = []
-    for row in query.table:
-        values = [row[at] for at in places]
-        if all(one is not None for one in values):
-            texts = tuple(map(str, values))
-            told = words({name: row[at] for at, name in enumerate(columns) if at not in places})
-            found.append(Actable(key_of(query.name, texts), query.title, texts, told))
-    return found
+    places = tuple(columns.index(name) for name in query.key)
+    return [Actable(query, row, places) for row in query.table if all(row[at] is not None for at in places)]
 
 
 def words(cells: Mapping[str, SafeText | None]) -> SafeText:
@@ -68,7 +78,7 @@ def key_of(query: str, values: Sequence[str]) -> str:
     >>> key_of("failed", ["4711", "a/b"]), values_of("failed/4711/a%2Fb")
     ('failed/4711/a%2Fb', ('failed', ('4711', 'a/b')))
     """
-    return "/".join((query, *(quote(one, safe=":@+ ") for one in values)))
+    return "/".join((query, *(one if one.isalnum() and one.isascii() else quote(one, safe=":@+ ") for one in values)))
 
 
 def values_of(key: str) -> tuple[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ still hide such a call: the role must not have the right (contrib/postgres/saved
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -106,6 +106,25 @@ def read(sql: str) -> Statement:
         )
     _checked("".join(bare))
     return Statement("".join(sent), tuple(names), tuple(marks))
+
+
+def narrowed(statement: Statement, columns: Sequence[str]) -> Statement:
+    """The query for those rows alone whose columns, of plain names, have these values as the server writes them: the
+    parameters `place(0)`, `place(1)` ... of them. What the query leaves out by a LIMIT of its own stays left out.
+    """
+    before = "SELECT opsroom.* FROM ("
+    first = len(statement.names) + 1
+    asked = (f"pg_catalog.format('%s', opsroom.\"{name}\") = ${first + at}" for at, name in enumerate(columns))
+    return Statement(
+        f"{before}{statement.text}\n) AS opsroom WHERE {' AND '.join(asked)}",
+        (*statement.names, *map(place, range(len(columns)))),
+        ((0, 0), *((at + len(before), there) for at, there in statement.marks)),
+    )
+
+
+def place(column: int) -> str:
+    """The parameter that a column's value is given by; no query of a profile has one of that name."""
+    return f"column {column}"
 
 
 def _pieces(text: str) -> Iterator[tuple[str, str, int]]:

@@ -65,6 +65,7 @@ class QueuesActuator(Actuator[QueuesFacts]):
     """Acts on the queues of one Redis. A subject is a queue's name, or a failed job as `queue/id`."""
 
     kind = "queues"
+    reads_pipes = True
     actions = ACTIONS
 
     def __init__(self, target: Target, context: Context) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from probes.redis.info import fields
 from probes.redis.queues import act_bullmq, act_rq
 from probes.redis.queues.act_library import Crowd, FailedOne, Library, plain
 from probes.redis.queues.catalogue import told_apart
+from probes.redis.queues.commands import splits
 from probes.redis.queues.dialect import Ask, rows, text
 from probes.redis.queues.facts import Queue
 from probes.redis.queues.probe import QueuesSettings
@@ -148,24 +149,6 @@ class Sight:
             return None
         crowd = await library.crowd(self.ask, name)
         return None if crowd is None else (library, crowd)
-
-
-def splits(subject: str, names: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
-    """The ways to read a failed job's row as queue and id; by a name that is known, else at each slash.
-
-    >>> list(splits("a/b/1")), list(splits("a/b/1", ["a/b"])), list(splits("a"))
-    ([('a', 'b/1'), ('a/b', '1')], [('a/b', '1')], [])
-    """
-    known = [name for name in names if subject.startswith(f"{SafeText(name)}/")]
-    if known:
-        for name in sorted(known, key=len, reverse=True):
-            yield name, subject[len(str(SafeText(name))) + 1 :]
-        return
-    parts = subject.split("/")
-    for at in range(1, min(len(parts), 5)):
-        queue, id = "/".join(parts[:at]), "/".join(parts[at:])
-        if queue and id:
-            yield queue, id
 
 
 def refusal(dialect: str, queue: Queue | None = None) -> str:

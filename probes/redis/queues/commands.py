@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from probes.base import BadUrl, CommandLine, Endpoint, Recognised, Request, SafeText, parse_url
 from probes.redis.address import PORT, SCHEMES
-from probes.redis.queues.act_sight import splits
-from probes.redis.queues.probe import QueuesSettings
+
+if TYPE_CHECKING:
+    from probes.redis.queues.probe import QueuesSettings
 
 _NODE: Final = (
     'const{{Queue}}=require("bullmq"),Redis=require("ioredis"),[prefix,name{more}]=process.argv.slice(1);'
@@ -71,6 +72,24 @@ class Here:
     def keeps(self, queue: str, library: str) -> bool:
         """True unless the queue is known to be kept by another library."""
         return self.told.get(queue, library if self.library == "auto" else self.library) == library
+
+
+def splits(subject: str, names: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
+    """The ways to read a failed job's row as queue and id; by a name that is known, else at each slash.
+
+    >>> list(splits("a/b/1")), list(splits("a/b/1", ["a/b"])), list(splits("a"))
+    ([('a', 'b/1'), ('a/b', '1')], [('a/b', '1')], [])
+    """
+    known = [name for name in names if subject.startswith(f"{SafeText(name)}/")]
+    if known:
+        for name in sorted(known, key=len, reverse=True):
+            yield name, subject[len(str(SafeText(name))) + 1 :]
+        return
+    parts = subject.split("/")
+    for at in range(1, min(len(parts), 5)):
+        queue, id = "/".join(parts[:at]), "/".join(parts[at:])
+        if queue and id:
+            yield queue, id
 
 
 def here(settings: QueuesSettings, told: Mapping[str, str]) -> Here:

@@ -251,6 +251,15 @@ def test_what_a_profile_leaves_open_its_runbook_says(clock: HandClock) -> None:
             BookRung(1, "manager", 0.0, "No answer at once: call the manager"),
             "call manager (at once): No answer at once: call the manager",
         ),
+        (BookRung(1, "DBA", 300.0, "DBA (if it lasts > 5 minutes)"), "call DBA (it lasts 5 min)"),
+        (
+            BookRung(1, "DBA", 300.0, "DBA (if it lasts > 5 minutes, or rows are lost)"),
+            "call DBA: if it lasts > 5 minutes, or rows are lost",
+        ),
+        (
+            BookRung(1, "DBA", 300.0, "DBA after 5 minutes: say that 2 hours are left"),
+            "call DBA: after 5 minutes: say that 2 hours are left",
+        ),
     ],
 )
 def test_a_rung_of_a_runbook_says_once_who_is_called_and_when(clock: HandClock, rung: BookRung, said: str) -> None:

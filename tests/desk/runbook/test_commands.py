@@ -234,9 +234,35 @@ ssh web1 "sed -i 's|^API_KEY=.*|API_KEY=<value>|' /srv/.env"
         ((), ("<generated hex>",)),
         ((), ("$NEW_KEY",)),
         (("$REGION",), ()),
-        (("<value>",), ()),
-        (("<value>",), ()),
+        ((), ("<value>",)),
+        ((), ("<value>",)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "filled_in", "typed"),
+    [
+        ("sed -i 's|^DATABASE_URL=.*|DATABASE_URL=<value>|' .env && docker compose up -d", (), ("<value>",)),
+        ("sed -i 's|^STRIPE=.*|STRIPE=<value>|' .env; docker compose up -d", (), ("<value>",)),
+        ("cd /srv/shop && sed -i 's|^PIN=.*|PIN=<number>|' .env", (), ("<number>",)),
+        (
+            "ssh <host> \"sed -i 's|^STRIPE=.*|STRIPE=<value>|' .env && systemctl restart api\"",
+            ("<host>",),
+            ("<value>",),
+        ),
+        ("sed -i -e 's|^PORT=.*|PORT=<value>|' -e 's|^STRIPE=.*|STRIPE=<value>|' .env && ls", (), ("<value>",)),
+        ("sed -i 's|^STRIPE=.*|STRIPE=<one>|' /srv/<one>/.env && ls", (), ("<one>",)),
+        ("tee -a .env <<< 'STRIPE=<value>' && docker compose up -d", (), ("<value>",)),
+        ("sed -i 's|^RELEASE=.*|RELEASE=<value>|' .env && docker compose up -d", ("<value>",), ()),
+        ("sed -i 's|^SHOP=.*|SHOP=<release>|' .env && docker compose up -d", ("<release>",), ()),
+        ("cd /srv/shop && sed -i 's|^WORKERS=.*|WORKERS=<number>|' .env", ("<number>",), ()),
+    ],
+)
+def test_of_a_line_that_does_more_than_its_act_only_a_plain_value_is_filled_in(
+    line: str, filled_in: tuple[str, ...], typed: tuple[str, ...]
+) -> None:
+    (found,) = read(f"```bash\n{line}\n```\n")
+    assert (found.placeholders, found.asked) == (filled_in, typed)
 
 
 def test_a_line_that_runs_elsewhere_becomes_nothing_that_would_be_done_here() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -256,6 +257,22 @@ async def test_a_rule_that_was_in_force_stays_until_two_agree_on_less(tmp_path: 
     async with session(tmp_path, rule=NOTHING) as one:
         await one.stand()
         assert one.second.hold.in_force == NOTHING
+
+
+async def test_what_is_unclear_in_the_rule_is_asked_for_in_a_thread_and_nothing_is_done_while_it_is(
+    tmp_path: Path,
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def unclear() -> list[str]:
+        threads.append(threading.current_thread())
+        return ["purgge is no class of acts"]
+
+    async with session(tmp_path, rule=NOTHING) as one:
+        one.second.unclear = unclear
+        with pytest.raises(Unrecorded, match="purgge"):
+            await one.stand()
+    assert threading.main_thread() not in threads
 
 
 def of_others(rule: Rule, seq: int) -> Record:
