@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 DEMO := .venv/.demo
 # Tests mostly wait, for time-outs without engines and for the engines with them: more workers than two cores.
 WORKERS ?= 6
-ENGINE_WORKERS ?= 4
+ENGINE_WORKERS ?= 3
 
 # Compiled tests are kept: each process that collects them afterwards does so in a third of the time.
 unexport PYTHONDONTWRITEBYTECODE

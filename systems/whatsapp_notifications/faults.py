@@ -30,8 +30,8 @@ _ENOUGH: Final = 4
 """Workers from which on nothing comes after."""
 _CALM: Final = 600
 """Messages that wait, below which a campaign is as good as sent."""
-_QUIET: Final = 6.0
-"""Seconds without an answer 429, over three bursts, after which the limit is kept."""
+_QUIET: Final = 24
+"""Looks in a row at which nothing more was refused, over three bursts, after which the remedy is believed."""
 _REST: Final = 14
 """Looks in a row at which no message was handed to WhatsApp, after which its outage ends: a worker comes again within
 three seconds. Counted, so that a machine that stands still for a moment ends nothing."""
@@ -120,13 +120,14 @@ class Faults:
         whatsapp, sentry = self._vendors.whatsapp, self._vendors.sentry
         title = "AuthError: 401, code 190 from WhatsApp"
         whatsapp.revoked = self._region.secrets.value(LOGIN).get("token", "")
-        refused, quiet = whatsapp.results["refused"], time.monotonic()
+        refused, quiet = whatsapp.results["refused"], 0
         try:
-            while time.monotonic() - quiet < _QUIET:
+            while quiet < _QUIET:
+                await asyncio.sleep(_LOOK)
+                quiet += 1
                 if (more := whatsapp.results["refused"] - refused) > 0:
                     sentry.report(title, "worker.send", "fatal", more)
-                    refused, quiet = refused + more, time.monotonic()
-                await asyncio.sleep(_LOOK)
+                    refused, quiet = refused + more, 0
         finally:
             whatsapp.revoked = ""
             sentry.resolve(title)
@@ -309,9 +310,12 @@ class Faults:
     async def limited(self) -> None:
         """WhatsApp takes few messages at a time, until the workers send no more than that."""
         whatsapp = self._vendors.whatsapp
-        whatsapp.at_once, whatsapp.limited = FEW, time.monotonic()
+        whatsapp.at_once, limited, quiet = FEW, whatsapp.results["limited"], 0
         try:
-            await as_long_as(lambda: time.monotonic() - whatsapp.limited < _QUIET)
+            while quiet < _QUIET:
+                await asyncio.sleep(_LOOK)
+                more = whatsapp.results["limited"] - limited
+                limited, quiet = limited + more, 0 if more else quiet + 1
         finally:
             whatsapp.at_once = AT_ONCE
 

@@ -16,6 +16,10 @@ AT_ONCE: Final = 60
 """Messages that WhatsApp takes at the same time."""
 FEW: Final = 5
 """The same under the fault: two workers with two lanes each stay below it, with four each they don't."""
+_QUICK: Final = (0.1, 0.25)
+"""Seconds it takes for a message."""
+_SLOW: Final = (0.7, 0.9)
+"""The same under the fault: messages of a burst meet there also when they come one after the other."""
 _OUT: Final = "Service temporarily unavailable"
 _PROJECT: Final = {"id": "1", "slug": "whatsapp-notifications", "name": "whatsapp-notifications"}
 
@@ -32,8 +36,6 @@ class WhatsApp:
         """Templates that may not be sent now."""
         self.results: Counter[str] = Counter()
         """delivered, limited, refused, rejected, unavailable: how many so far."""
-        self.limited = float("-inf")
-        """When it last said 429, monotonic seconds."""
         self.out = False
         """It is in an outage, and answers nobody as he wants."""
         self.asked = float("-inf")
@@ -47,12 +49,11 @@ class WhatsApp:
         if self.out:
             return self._no(503, 2, _OUT, "unavailable")
         if self._busy >= self.at_once:
-            self.limited = time.monotonic()
             await asyncio.sleep(0.05)
             return self._no(429, 130429, "Rate limit exceeded", "limited")
         self._busy += 1
         try:
-            await asyncio.sleep(self._random.uniform(0.1, 0.25))
+            await asyncio.sleep(self._random.uniform(*(_SLOW if self.at_once == FEW else _QUICK)))
         finally:
             self._busy -= 1
         if self.revoked and asked.headers.get("authorization") == f"Bearer {self.revoked}":

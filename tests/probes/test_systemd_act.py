@@ -258,7 +258,7 @@ class TestReal:
         assert value(host, "oa-web", "InvocationID") not in ("", old)
         assert dict(done.plan.subjects[0].identity)["invocation"] == old
         assert "oa-follower.service: restarted with it" in words_of(done.plan)
-        assert "it has 1m00s to end, then it is killed" in words_of(done.plan)
+        assert "it has 1m30s to end, then it is killed" in words_of(done.plan)
         assert len(road.changing()) == 1
         assert dict(done.plan.pin)["machine"] == host.run("cat", "/etc/machine-id").strip()
 
