@@ -501,6 +501,7 @@ def test_a_lock_is_taken_when_who_had_it_goes_in_the_moment_it_is_asked_for(
     eve = psycopg.connect(postgres.url("bob", database), autocommit=True)
     eve.execute("SELECT pg_advisory_lock(%s)", (key_of(thing),))  # by hand: the store does not know of it
     answers: list[bool] = []
+    asked_of, last = Line.ask, 0
 
     def ask(line: Line, statement: str, *values: Any, **more: Any) -> list[tuple[Any, ...]]:
         found = asked_of(line, statement, *values, **more)
@@ -509,7 +510,6 @@ def test_a_lock_is_taken_when_who_had_it_goes_in_the_moment_it_is_asked_for(
             eve.execute("SELECT pg_advisory_unlock(%s)", (key_of(thing),))
         return found
 
-    asked_of, last = Line.ask, 0
     monkeypatch.setattr(Line, "ask", ask)
     locks = AdvisoryLocks(ours, system, "ada's")
     try:
